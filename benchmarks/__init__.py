@@ -1,0 +1,1 @@
+"""Measures gitml side by side with its peers, in one run, as ratios."""

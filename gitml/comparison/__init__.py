@@ -1,0 +1,1 @@
+"""Two or more experiments become one Comparison value."""

@@ -1,0 +1,156 @@
+"""`gitml.yaml` as typed values, with errors that name the line and the nearest known key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from gitml.errors import ConfigError
+
+FILE = "gitml.yaml"
+DVC_FILE = "dvc.yaml"
+
+MEGABYTE = 1_000_000
+GIGABYTE = 1_000_000_000
+
+
+class DataSource(msgspec.Struct, frozen=True):
+    """One declared input of data.
+
+    Attributes:
+        path: File or folder, relative to the project's root, or absolute; empty for `external`.
+        by: `content`, or `listing` (sizes and times only: weak).
+        external: A location that gitml doesn't capture, such as `s3://bucket/set`.
+    """
+
+    path: str = ""
+    by: Literal["content", "listing"] = "content"
+    external: str = ""
+
+
+class MetricGoal(msgspec.Struct, frozen=True):
+    """What is better for a metric: `max`, `min`, or unknown (`""`)."""
+
+    goal: Literal["max", "min", ""] = ""
+    primary: bool = False
+
+
+class Outputs(msgspec.Struct, frozen=True):
+    """Declared outputs: paths or glob patterns relative to the project's root, by role.
+
+    Attributes:
+        scrape: Regular expressions with named groups over the printed output; the last match wins.
+        tensorboard: Folders that hold event files.
+        shard: Whether `.safetensors` files that a script wrote itself are stored in shards.
+    """
+
+    weights: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ("metrics.json",)
+    history: tuple[str, ...] = ()
+    plots: tuple[str, ...] = ()
+    predictions: tuple[str, ...] = ()
+    importance: tuple[str, ...] = ()
+    explanations: tuple[str, ...] = ()
+    checkpoints: tuple[str, ...] = ()
+    logs: tuple[str, ...] = ()
+    other: tuple[str, ...] = ()
+    scrape: tuple[str, ...] = ()
+    tensorboard: tuple[str, ...] = ()
+    shard: bool = False
+
+
+class Config(msgspec.Struct, frozen=True):
+    """The project's configuration; every field has a default.
+
+    Attributes:
+        command: Argument vector that `gitml exp run` runs when none is given.
+        params: Parameter files (YAML, JSON or TOML) relative to the project's root; those of the
+            default that don't exist are ignored, a declared one that doesn't exist is an error.
+        inert: Names (or glob patterns) of settings that never change a result.
+        seeds: Names (or glob patterns) of settings that are seeds; a pattern without a dot also
+            matches the last part of a dotted name (`args.seed`, `train.seed`).
+        data_limit: Bytes; changed DVC-tracked data above it is recorded by hash only.
+        env: Environment variables that are settings.
+        partition: File that says which examples are in which part; empty when there is none.
+        metrics: Metric name → goal.
+        large: Bytes; outputs above it go through DVC.
+        code_inert: Glob patterns of files that never change a result, besides the built-in ones.
+        pickles: `allow` or `forbid` pickles that hold more than tensors.
+        models: Registry settings, not interpreted here.
+        declared: Keys that the file really has: top-level ones, and `outputs.<key>`.
+    """
+
+    command: tuple[str, ...] = ()
+    params: tuple[str, ...] = ("params.yaml",)
+    inert: tuple[str, ...] = ()
+    seeds: tuple[str, ...] = ("seed",)
+    data: tuple[DataSource, ...] = ()
+    data_limit: int = 10 * GIGABYTE
+    env: tuple[str, ...] = ()
+    partition: str = ""
+    outputs: Outputs = Outputs()
+    metrics: dict[str, MetricGoal] = {}
+    large: int = MEGABYTE
+    code_inert: tuple[str, ...] = ()
+    pickles: Literal["allow", "forbid"] = "allow"
+    models: dict[str, Any] = {}
+    declared: frozenset[str] = frozenset()
+
+    @property
+    def primary(self) -> str:
+        """Name of the primary metric, or empty."""
+        return next((name for name, metric in self.metrics.items() if metric.primary), "")
+
+
+def load(project: Path) -> Config:
+    """Return the configuration of a project; a missing or empty file means the defaults.
+
+    What `gitml.yaml` doesn't declare is taken from `dvc.yaml`, where there is one.
+
+    Args:
+        project: The project's root folder.
+
+    Raises:
+        ConfigError: if a file can't be read or is wrong; the message has file and line.
+    """
+    data = _read(project / FILE)
+    config = parse(data) if data else Config()
+    pipeline = _read(project / DVC_FILE)
+    return from_dvc_yaml(pipeline, config) if pipeline else config
+
+
+def parse(data: bytes, where: str = FILE) -> Config:
+    """Return the configuration that the bytes of a `gitml.yaml` hold.
+
+    Raises:
+        ConfigError: for unknown keys (with the nearest known one), wrong types, and YAML that is
+            malformed or beyond the bounds; the message has `where` and the line.
+    """
+    from gitml.config_file import parse_config
+
+    return parse_config(data, where)
+
+
+def from_dvc_yaml(data: bytes, config: Config | None = None, where: str = DVC_FILE) -> Config:
+    """Return `config` with what it doesn't declare taken from the bytes of a `dvc.yaml`.
+
+    Parameter files, metrics and plots of all stages are taken over, and the outputs that no other
+    stage depends on (those are intermediate data).
+
+    Raises:
+        ConfigError: if the bytes are no YAML mapping; the message has `where` and the line.
+    """
+    from gitml.dvc_pipeline import defaults_from
+
+    return defaults_from(data, Config() if config is None else config, where)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return b""
+    except OSError as error:
+        raise ConfigError(f"{path.name} can't be read: {error.strerror}.") from error

@@ -1,0 +1,1 @@
+"""Running a command: launch, observer, journal, isolated worktrees."""

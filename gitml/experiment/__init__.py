@@ -1,0 +1,1 @@
+"""The record, its name, its message, and writing it as a commit."""

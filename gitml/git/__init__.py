@@ -1,0 +1,1 @@
+"""The only place that runs Git; it knows nothing of experiments."""

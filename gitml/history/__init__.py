@@ -1,0 +1,1 @@
+"""The index over commits, queries, and resolving names."""

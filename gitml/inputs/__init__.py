@@ -1,0 +1,1 @@
+"""What determines a result: command, settings, code, data, partition, libraries → manifest."""

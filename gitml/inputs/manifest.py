@@ -1,0 +1,178 @@
+"""What determines a result: the recorded list of the inputs, component by component.
+
+A manifest is data, not a hash: every component is stored apart, so that two experiments can be
+compared input by input ("why is this one new?"). The fingerprint is one digest over the digests
+of the components.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from gitml.values import Scalar, digest
+
+SCHEMA = 1
+
+COMPONENTS = ("command", "settings", "code", "data", "partition", "libraries")
+
+
+class CommandInput(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The program that runs: what is left of the argument vector without its settings.
+
+    Attributes:
+        program: Normalised words: the interpreter as `python`, the script relative to the
+            project's root, `--key value`, `--key=value` and `key=value` arguments left out
+            (they are settings).
+        folder: Where the command runs, relative to the repository's root (`""` is the root).
+    """
+
+    program: tuple[str, ...]
+    folder: str = ""
+
+
+class ModuleInput(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A file of the project's code that a run reached.
+
+    Attributes:
+        content: Git's object id of the bytes.
+        syntax: `sha256:<hex>` of the canonical syntax tree (comments and formatting don't count);
+            of the bytes when the file can't be parsed as Python.
+    """
+
+    content: str
+    syntax: str
+
+
+class CodeInput(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The code that counts.
+
+    Attributes:
+        modules: Python files that the run imported or opened, by path from the repository's root.
+            When nothing could be observed, every tracked Python file.
+        others: Digest over (path, mode, object id) of every other file of the snapshot that
+            counts. The files themselves are in the experiment's tree.
+        observed: Whether the observer saw the run. If not, everything tracked counts.
+        listed: Folders of the project whose entries the program listed itself.
+        editable: Sources of imported distributions that are installed from a folder outside the
+            project: distribution name → digest of its Python sources.
+        opened: Files that are inert by rule, but that the run opened, so that they count.
+    """
+
+    modules: dict[str, ModuleInput] = {}
+    others: str = ""
+    observed: bool = False
+    listed: tuple[str, ...] = ()
+    editable: dict[str, str] = {}
+    opened: tuple[str, ...] = ()
+
+
+class DataInput(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One input of data.
+
+    Attributes:
+        kind: `dvc` (tracked by DVC), `git` (declared, tracked by Git), `unversioned` (read by the
+            run or declared, known to neither), `listing` (sizes and times only), `external` (not
+            captured).
+        digest: DVC's content hash (`<md5>` or `<md5>.dir`), Git's tree or blob id, `sha256:<hex>`
+            of names, sizes and times for a listing, or `""` when not captured.
+        size: Bytes, where known.
+        files: Number of files for a folder, where known.
+        declared: Named in the configuration or tracked by DVC, so known before a run.
+        restorable: Whether the content is kept where the experiment can bring it back.
+    """
+
+    kind: str
+    digest: str
+    size: int = 0
+    files: int = 0
+    declared: bool = True
+    restorable: bool = True
+
+
+class PartInput(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One part of a partition: the number of examples and digests over the sorted ids."""
+
+    count: int
+    digest: str
+    groups: str = ""
+    content: str = ""
+
+
+class PartitionInput(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Which examples are in train, validation and test.
+
+    Attributes:
+        source: The declared file, `log_split`, or `""` when no partition is known.
+        method: How it was made, as the run said; provenance, not identity.
+        seed: The seed of the split, as the run said; provenance, not identity.
+        parts: Part name (`train`, `valid`, `test`, …) → its content.
+    """
+
+    source: str = ""
+    method: str = ""
+    seed: Scalar = None
+    parts: dict[str, PartInput] = {}
+
+
+class LibrariesInput(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Python and the distributions that the run really imported.
+
+    Attributes:
+        python: Version such as `3.11.7`, or `""` when no Python interpreter was seen.
+        implementation: `cpython`, `pypy` …
+        imported: Normalised distribution name → version, local label included.
+    """
+
+    python: str = ""
+    implementation: str = ""
+    imported: dict[str, str] = {}
+
+
+class Manifest(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Everything that determined a result.
+
+    Attributes:
+        settings: Flat names → values of the settings that count; arguments of the command are
+            `args.<name>`, declared environment variables `env.<NAME>`. Inert settings and
+            arguments that only name an output are not here (the record's `params` has all).
+        seeds: Which of the settings are seeds.
+        masked: Names of settings whose value looks like a credential and is masked everywhere.
+    """
+
+    command: CommandInput
+    settings: dict[str, Scalar]
+    code: CodeInput
+    data: dict[str, DataInput]
+    libraries: LibrariesInput
+    partition: PartitionInput = PartitionInput()
+    seeds: tuple[str, ...] = ()
+    masked: tuple[str, ...] = ()
+    schema: int = SCHEMA
+
+    def digests(self) -> dict[str, str]:
+        """Return one `sha256:<hex>` digest per component, in the order of `COMPONENTS`."""
+        return {
+            "command": digest([self.command.program, self.command.folder]),
+            "settings": digest(self.settings),
+            "code": digest(
+                {
+                    "modules": {path: module.syntax for path, module in self.code.modules.items()},
+                    "others": self.code.others,
+                    "editable": self.code.editable,
+                }
+            ),
+            "data": digest({name: [item.kind, item.digest] for name, item in self.data.items()}),
+            "partition": digest(
+                {
+                    name: [part.count, part.digest, part.groups, part.content]
+                    for name, part in self.partition.parts.items()
+                }
+            ),
+            "libraries": digest(
+                [self.libraries.implementation, self.libraries.python, self.libraries.imported]
+            ),
+        }
+
+    def fingerprint(self) -> str:
+        """Return the one digest over all components: `sha256:<hex>`."""
+        return digest([self.schema, self.digests()])

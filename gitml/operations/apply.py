@@ -1,0 +1,277 @@
+"""Bringing an experiment's files and artifacts back into the work tree."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import msgspec
+
+from gitml.errors import RepositoryError, StorageError
+from gitml.execution.journal import scratch_folder
+from gitml.experiment.message import FROM
+from gitml.experiment.record import FOLDER, Record
+from gitml.git.commits import commit_tree, update_ref
+from gitml.git.objects import ObjectReader
+from gitml.git.repository import in_progress, require_identity, require_work_tree
+from gitml.git.snapshot import take_snapshot
+from gitml.git.trees import Change, Entry, build_tree, diff_trees, list_tree
+from gitml.history.index import open_index
+from gitml.history.resolve import resolve
+from gitml.operations.project import Project, open_project
+from gitml.outputs.artifact import Artifact
+from gitml.storage.durable import write_durably
+from gitml.storage.objects import hash_file, hash_folder
+from gitml.storage.paths import why_unsafe
+from gitml.storage.pointers import Pointer
+from gitml.storage.restore import restore
+
+
+class Applied(msgspec.Struct, frozen=True):
+    """What was brought back.
+
+    Attributes:
+        files: Paths that were written or deleted.
+        restored: Artifacts that came from storage.
+        new_commit: The commit that was made on the current branch, or empty.
+        notes: Sentences that users should see.
+    """
+
+    experiment: str
+    commit_id: str
+    files: tuple[str, ...]
+    restored: tuple[str, ...]
+    new_commit: str = ""
+    notes: tuple[str, ...] = ()
+
+
+def apply(
+    start: Path,
+    name: str,
+    *,
+    commit: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> Applied:
+    """Bring an experiment's files and artifacts into the work tree.
+
+    Args:
+        start: Folder where the user stands.
+        name: The experiment.
+        commit: Also make one commit on the current branch, with the record in its tree.
+        progress: Takes (done, total) while objects are fetched.
+
+    Raises:
+        RepositoryError: if a file to be written has changes that are not committed and that no
+            experiment has.
+        StorageError: if an artifact can't be had; nothing is written then.
+    """
+    project = open_project(start)
+    repository = project.repository
+    require_work_tree(repository)
+    if commit:
+        _check_committable(project)
+    with open_index(repository) as index, scratch_folder(project.runs_dir) as place:
+        row = resolve(repository, index, name)
+        record = index.record(row.commit)
+        known = index.output_paths()
+        snapshot = take_snapshot(repository, place / "index", large=project.config.large)
+        changes = _wanted(project, snapshot.tree, row.commit, with_record=commit)
+        _refuse_to_overwrite(
+            project, changes, snapshot.status.changed, snapshot.status.untracked, known
+        )
+        artifacts = [item for item in record.artifacts if item.storage == "dvc"]
+        notes = _fetch_missing(project, artifacts, progress)
+        files = _write(project, changes)
+        restored = restore_artifacts(project, artifacts)
+        new = _commit(project, row.commit, record, place / "commit.index") if commit else ""
+    return Applied(record.name, row.commit, files, restored, new, notes)
+
+
+def restore_outputs(project: Project, record: Record, commit: str) -> tuple[str, ...]:
+    """Put an experiment's outputs in place (for `--on-duplicate restore`), not its code.
+
+    Raises:
+        StorageError: if an artifact can't be had.
+    """
+    artifacts = [item for item in record.artifacts if not item.path.startswith(f"{FOLDER}/")]
+    stored = [item for item in artifacts if item.storage == "dvc"]
+    _fetch_missing(project, stored, None)
+    small = [item for item in artifacts if item.storage == "git"]
+    with ObjectReader(project.repository.git) as reader:
+        for item, data in zip(small, reader.read_many([a.digest for a in small]), strict=True):
+            _write_file(project.repository.root, item.path, "100644", data or b"")
+    return (*(item.path for item in small), *restore_artifacts(project, stored))
+
+
+def restore_artifacts(project: Project, artifacts: Iterable[Artifact]) -> tuple[str, ...]:
+    """Put artifacts from storage into the work tree; those that are there already are left."""
+    restored = []
+    top = project.repository.root
+    for item in artifacts:
+        if item.path.startswith(f"{FOLDER}/"):
+            continue
+        target = top / item.path
+        if _holds(target, item.digest):
+            continue
+        assert project.storage is not None
+        name = target.name
+        pointer = Pointer(path=name, digest=item.digest, size=item.size, files=item.files)
+        restore(project.storage, pointer, target, top, project.quarantine)
+        restored.append(item.path)
+    return tuple(restored)
+
+
+def _check_committable(project: Project) -> None:
+    require_identity(project.repository, project.git_config)
+    busy = in_progress(project.repository)
+    if busy:
+        raise RepositoryError(f"Git is in the middle of {busy}.", hint="Finish it first.")
+    if not project.repository.branch:
+        raise RepositoryError(
+            "HEAD is detached, so there is no branch to commit to.", hint="git switch -c NAME"
+        )
+    done = project.repository.git.attempt("diff", "--cached", "--quiet")
+    if done.returncode:
+        raise RepositoryError(
+            "There are staged changes, and they would get into the experiment's commit.",
+            hint="Commit or unstage them first (git commit, git restore --staged .).",
+        )
+
+
+def _wanted(project: Project, present: str, commit: str, *, with_record: bool) -> list[Change]:
+    """Return how the work tree has to change: the project's files, and the record if wanted."""
+    prefix = f"{project.folder}/" if project.folder else ""
+    changes = diff_trees(project.repository.git, present, commit)
+    records = [change for change in changes if change.path.startswith(f"{FOLDER}/")]
+    return [
+        change for change in changes if change.path.startswith(prefix) and change not in records
+    ] + (records if with_record else [])
+
+
+def _refuse_to_overwrite(
+    project: Project,
+    changes: Iterable[Change],
+    changed: Iterable[str],
+    untracked: Iterable[str],
+    known_outputs: set[str],
+) -> None:
+    own = (set(changed) | set(untracked)) - known_outputs
+    lost = sorted(change.path for change in changes if change.path in own)
+    if lost:
+        more = f" (and {len(lost) - 1} more)" if len(lost) > 1 else ""
+        raise RepositoryError(
+            f"{lost[0]}{more} has changes that are not committed, and would be overwritten.",
+            hint="Commit or stash them first, then apply again.",
+        )
+
+
+def _fetch_missing(
+    project: Project,
+    artifacts: list[Artifact],
+    progress: Callable[[int, int], None] | None,
+) -> tuple[str, ...]:
+    from gitml.operations.objects import missing_objects
+
+    if not artifacts:
+        return ()
+    storage = project.storage
+    if storage is None:
+        raise StorageError(
+            "The experiment has artifacts in DVC storage, and DVC isn't set up here.",
+            hint="Run `gitml init` first.",
+        )
+    wanted = [
+        item for item in artifacts if not _holds(project.repository.root / item.path, item.digest)
+    ]
+    missing = missing_objects(storage, [item.digest for item in wanted])
+    if not missing:
+        return ()
+    from gitml.storage.remotes import pull
+
+    moved = pull(storage, missing, quarantine=project.quarantine, progress=progress)
+    if moved.failed:
+        lost = [item.path for item in wanted if item.digest in moved.failed] or list(moved.failed)
+        raise StorageError(
+            f"{len(moved.failed)} objects can't be had: {', '.join(lost[:5])}.",
+            hint="They are neither in this clone nor on the remote. `gitml exp push` where the "
+            "experiment was run brings them there.",
+        )
+    return (f"Fetched {moved.sent} objects from the remote.",)
+
+
+def _holds(target: Path, digest: str) -> bool:
+    if not target.exists() or target.is_symlink():
+        return False
+    try:
+        stored = hash_folder(target, None) if target.is_dir() else hash_file(target, None)
+    except StorageError:
+        return False
+    return stored.digest == digest
+
+
+def _write(project: Project, changes: list[Change]) -> tuple[str, ...]:
+    root = project.repository.root
+    writes = [change for change in changes if change.new and change.new_mode != "160000"]
+    deletes = [change for change in changes if not change.new]
+    with ObjectReader(project.repository.git) as reader:
+        contents = reader.read_many([change.new for change in writes])
+        for change, data in zip(writes, contents, strict=True):
+            if data is None:
+                raise RepositoryError(f"The content of {change.path} is missing in Git.")
+            _write_file(root, change.path, change.new_mode, data)
+    for change in deletes:
+        if not why_unsafe(change.path):
+            (root / change.path).unlink(missing_ok=True)
+    return tuple(sorted(change.path for change in (*writes, *deletes)))
+
+
+def _write_file(root: Path, path: str, mode: str, data: bytes) -> None:
+    reason = why_unsafe(path)
+    target = root / path
+    if reason or not _inside(root, target.parent):
+        raise RepositoryError(f"{path!r} can't be written: {reason or 'it leaves the work tree'}.")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if mode == "120000":
+        target.unlink(missing_ok=True)
+        os.symlink(os.fsdecode(data), target)
+        return
+    if target.is_symlink():
+        target.unlink()
+    write_durably(target, data, 0o755 if mode == "100755" else 0o644)
+
+
+def _inside(root: Path, folder: Path) -> bool:
+    real = os.path.realpath(folder)
+    top = os.path.realpath(root)
+    return real == top or real.startswith(top + os.sep)
+
+
+def _commit(project: Project, commit: str, record: Record, index_file: Path) -> str:
+    """Commit the experiment's tree, record included, on top of the current branch."""
+    repository = project.repository
+    git = repository.git
+    prefix = f"{project.folder}/" if project.folder else ""
+    entries: list[Entry] = list_tree(git, commit)
+    changes: dict[str, tuple[str, str] | None] = {
+        entry.path: (entry.mode, entry.oid)
+        for entry in entries
+        if entry.path.startswith((prefix, f"{FOLDER}/"))
+    }
+    if repository.head:
+        for entry in list_tree(git, repository.head):
+            if entry.path not in changes and entry.path.startswith(prefix):
+                changes[entry.path] = None
+    base = f"{repository.head}^{{tree}}" if repository.head else None
+    if base is None:
+        git.with_index(index_file).run("read-tree", "--empty")
+    tree = build_tree(git, index_file, git.text("rev-parse", base) if base else None, changes)
+    message = f"Apply {record.name}\n\n{FROM}: {commit}\n"
+    parents = [repository.head] if repository.head else []
+    new = commit_tree(git, tree, parents, message, sign=project.signs)
+    ref = f"refs/heads/{repository.branch}"
+    update_ref(git, ref, new, repository.head or repository.zero, f"gitml: apply {record.name}")
+    # The user asked for a commit on this branch, so the index follows it, as `git commit` would.
+    git.run("read-tree", "--reset", new)
+    git.attempt("update-index", "-q", "--refresh")
+    return new

@@ -1,0 +1,157 @@
+"""Inputs of data: what DVC tracks, what is declared, and what a run was seen to read."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
+
+from gitml.config import DataSource
+from gitml.errors import StorageError, UsageError
+from gitml.git.objects import ObjectReader
+from gitml.inputs.code import TreeEntry
+from gitml.inputs.manifest import DataInput
+from gitml.operations.project import Project
+from gitml.storage.hashes import Hashes
+from gitml.storage.objects import hash_file, hash_folder, holds
+from gitml.storage.pointers import Pointer, check_output_path, parse_all
+from gitml.values import digest
+
+
+def open_hashes(project: Project) -> Hashes:
+    """Return the remembered hashes of large files."""
+    return Hashes(project.state_dir / "hashes.db")
+
+
+def planned_data(
+    project: Project, entries: Sequence[TreeEntry], written_before: Collection[str]
+) -> tuple[dict[str, DataInput], list[str]]:
+    """Return the inputs of data that are known before a run, and warnings.
+
+    Raises:
+        StorageError: if a pointer is malformed or points outside of the repository.
+        UsageError: if a declared path doesn't exist.
+    """
+    found: dict[str, DataInput] = {}
+    warnings: list[str] = []
+    with open_hashes(project) as hashes:
+        for path, pointer in read_pointers(project, entries).items():
+            if path in written_before:
+                continue
+            found[path], warning = _tracked(project, path, pointer, hashes)
+            warnings += [warning] if warning else []
+        for source in project.config.data:
+            name, item = _declared(project, source, entries, found, hashes)
+            if item is not None:
+                found[name] = item
+                if item.kind == "unversioned":
+                    warnings.append(unversioned_warning(name))
+    return found, warnings
+
+
+def read_pointers(project: Project, entries: Iterable[TreeEntry]) -> dict[str, Pointer]:
+    """Return the DVC pointers of a tree: path of the output in the repository → pointer."""
+    files = [entry for entry in entries if entry.path.endswith(".dvc") and entry.mode != "120000"]
+    if not files:
+        return {}
+    found: dict[str, Pointer] = {}
+    with ObjectReader(project.repository.git) as reader:
+        contents = reader.read_many([entry.oid for entry in files])
+        for entry, data in zip(files, contents, strict=True):
+            for pointer in parse_all(data or b"", entry.path):
+                found[check_output_path(entry.path, pointer.path)] = pointer
+    return found
+
+
+def unversioned_warning(path: str) -> str:
+    """Return the sentence about a file that neither Git nor DVC knows."""
+    return f"{path} is not versioned; `dvc add {path}` would track it."
+
+
+def hash_path(path: Path, hashes: Hashes) -> DataInput:
+    """Return DVC's content hash of a file or folder on disk as an undeclared input."""
+    stored = hash_folder(path, hashes) if path.is_dir() else hash_file(path, hashes)
+    return DataInput(
+        kind="unversioned",
+        digest=stored.digest,
+        size=stored.size,
+        files=stored.files,
+        declared=False,
+        restorable=False,
+    )
+
+
+def _tracked(
+    project: Project, path: str, pointer: Pointer, hashes: Hashes
+) -> tuple[DataInput, str]:
+    """Return the input that a pointer stands for: the content on disk counts, if it is there."""
+    recorded = DataInput(kind="dvc", digest=pointer.digest, size=pointer.size, files=pointer.files)
+    target = project.repository.root / path
+    if pointer.hash != "md5" or not target.exists():
+        return recorded, ""
+    stored = hash_folder(target, hashes) if target.is_dir() else hash_file(target, hashes)
+    if stored.digest == pointer.digest:
+        return recorded, ""
+    small = stored.size <= project.config.data_limit
+    changed = DataInput(
+        kind="dvc",
+        digest=stored.digest,
+        size=stored.size,
+        files=stored.files,
+        restorable=small and project.storage is not None,
+    )
+    sentence = f"{path} changed on disk since the last `dvc add`; what is on disk counts."
+    if not changed.restorable and not (project.storage and holds(project.storage, stored.digest)):
+        sentence += " It is recorded by hash only and can't be restored."
+    return changed, sentence
+
+
+def _declared(
+    project: Project,
+    source: DataSource,
+    entries: Sequence[TreeEntry],
+    found: dict[str, DataInput],
+    hashes: Hashes,
+) -> tuple[str, DataInput | None]:
+    if source.external:
+        return source.external, DataInput(kind="external", digest="", restorable=False)
+    outside = os.path.isabs(source.path)
+    name = source.path.rstrip("/") if outside else project.in_repository(source.path.rstrip("/"))
+    if name in found or any(path.startswith(f"{name}/") for path in found):
+        return name, None
+    target = Path(name) if outside else project.repository.root / name
+    if not target.exists():
+        raise UsageError(
+            f"The data {source.path} that gitml.yaml names doesn't exist.",
+            hint="`dvc pull` brings back what DVC tracks.",
+        )
+    if source.by == "listing":
+        return name, DataInput(kind="listing", digest=_listing(target), restorable=False)
+    tracked = [] if outside else tracked_below(entries, name)
+    if tracked:
+        content = digest([[entry.path, entry.oid] for entry in tracked])
+        return name, DataInput(kind="git", digest=content, files=len(tracked))
+    item = hash_path(target, hashes)
+    return name, DataInput(
+        kind=item.kind, digest=item.digest, size=item.size, files=item.files, restorable=False
+    )
+
+
+def tracked_below(entries: Iterable[TreeEntry], name: str) -> list[TreeEntry]:
+    """Return the files of the snapshot that are `name` or lie below it."""
+    return [entry for entry in entries if entry.path == name or entry.path.startswith(f"{name}/")]
+
+
+def _listing(target: Path) -> str:
+    """Return a digest over names, sizes and modification times; nothing is read."""
+    digester = hashlib.sha256()
+    files = [target] if target.is_file() else sorted(p for p in target.rglob("*") if p.is_file())
+    for path in files:
+        try:
+            status = path.stat()
+        except OSError as error:
+            raise StorageError(f"{path} can't be looked at: {error.strerror}") from error
+        name = os.fsencode(path.relative_to(target) if path != target else path.name)
+        digester.update(name + b"\0%d\0%d\0" % (status.st_size, status.st_mtime_ns))
+    return "sha256:" + digester.hexdigest()

@@ -1,0 +1,213 @@
+"""Carrying out a planned run: journal, isolated work tree, overridden parameters, the command."""
+
+from __future__ import annotations
+
+import datetime
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from gitml import faults
+from gitml.errors import ExecutionError, NotFoundError
+from gitml.execution import journal
+from gitml.execution.borrowed import override_params, restore_params
+from gitml.execution.isolate import link_data, missing_hint, place_for
+from gitml.execution.journal import Entry
+from gitml.execution.launch import environment_for, launch
+from gitml.execution.trace import read_trace
+from gitml.experiment.record import Nearest, Segment
+from gitml.git.commits import commit_tree, update_ref
+from gitml.git.objects import write_blob
+from gitml.git.trees import build_tree
+from gitml.git.worktree import add_worktree
+from gitml.operations.overlap import note_overlap
+from gitml.operations.plan import Plan
+from gitml.operations.project import Project
+from gitml.operations.recording import Run, anchor
+
+_TAIL_LINES = 20
+
+
+class Ended(msgspec.Struct, frozen=True):
+    """How the command ended.
+
+    Attributes:
+        entry: The journal's entry as it is now.
+        exit_status: Of the command; negative for a signal.
+        interrupted: The user or the system stopped it.
+        tail: Last lines of its log.
+    """
+
+    entry: Entry
+    exit_status: int
+    interrupted: bool
+    tail: str
+
+
+def prepare(
+    project: Project,
+    plan: Plan,
+    *,
+    study: str,
+    name: str,
+    isolated: bool,
+    keep_failed: bool,
+    nearest: Nearest | None,
+    private_index: Path,
+) -> tuple[Entry, Run]:
+    """Enter a run into the journal, with everything that recording it later needs.
+
+    Raises:
+        RecordError: if the journal can't be written.
+        UsageError: if another active run uses the parameter file that `-S` would change.
+    """
+    root = place_for(project.state_dir, name) if isolated else project.repository.root
+    if not isolated:
+        _refuse_shared_params(project, plan)
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
+    run = Run(
+        plan=plan,
+        study=study,
+        name=name,
+        since=0,
+        root=str(root),
+        isolated=isolated,
+        keep_failed=keep_failed,
+        created=now,
+        nearest=nearest,
+    )
+    entry = journal.begin(
+        project.runs_dir,
+        name=name,
+        study=study,
+        root=str(root),
+        project=project.folder,
+        cwd=plan.folder,
+        argv=plan.argv,
+        snapshot=plan.snapshot.tree,
+        base=project.repository.head,
+        branch=project.repository.branch,
+        worktree=str(root) if isolated else "",
+    )
+    folder = journal.folder(project.runs_dir, entry)
+    os.replace(private_index, folder / "index")
+    run = msgspec.structs.replace(run, since=_stamp(folder))
+    journal.write_document(entry, "run.json", msgspec.json.encode(run))
+    update_ref(
+        project.repository.git, anchor(entry), plan.snapshot.tree, project.repository.zero, "gitml"
+    )
+    note_overlap(project, entry)
+    faults.reach("run.journaled")
+    if isolated:
+        _check_out(project, plan, root, folder)
+    return entry, run
+
+
+def execute(
+    project: Project, entry: Entry, run: Run, *, capture: bool, say: Callable[[str], None]
+) -> Ended:
+    """Run the command with the overridden parameters in place, and put the user's back."""
+    folder = journal.folder(project.runs_dir, entry)
+    if not run.isolated and run.plan.overridden:
+        entry = override_params(entry, Path(run.root), run.plan.overridden)
+    entry = journal.update(entry, state="running")
+    faults.reach("run.started")
+    try:
+        outcome = launch(
+            run.plan.argv,
+            cwd=Path(run.root) / run.plan.folder,
+            env=environment_for(folder / "trace", folder, os.environ),
+            log=folder / "log.txt",
+            capture=capture,
+        )
+    finally:
+        for sentence in restore_params(entry):
+            say(sentence)
+    segment = Segment(outcome.started, outcome.ended, os.uname().nodename, outcome.exit_status)
+    entry = journal.update(
+        entry,
+        state="interrupted" if outcome.interrupted else "finished",
+        segments=(*entry.segments, msgspec.to_builtins(segment)),
+        seconds=entry.seconds + outcome.seconds,
+    )
+    faults.reach("run.finished")
+    if outcome.exit_status and run.isolated:
+        hint = missing_hint(read_trace(folder / "trace"), Path(run.root), project.repository.root)
+        if hint:
+            say(hint)
+    return Ended(entry, outcome.exit_status, outcome.interrupted, _tail(folder / "log.txt"))
+
+
+def reopen(project: Project, name: str) -> tuple[Entry, Run]:
+    """Return an interrupted run, to go on with it.
+
+    Raises:
+        NotFoundError: if there is none (of that name).
+    """
+    waiting = [
+        entry
+        for entry in journal.entries(project.runs_dir)
+        if not journal.alive(entry) and entry.state in ("running", "interrupted")
+    ]
+    named = [entry for entry in waiting if not name or entry.name == name]
+    if not named:
+        raise NotFoundError(
+            f"There is no interrupted run {name}." if name else "No run was interrupted.",
+            hint="Interrupted: " + ", ".join(entry.name for entry in waiting) if waiting else "",
+        )
+    entry = journal.adopt(named[-1])
+    for _ in restore_params(entry):
+        pass
+    return entry, load_run(project, entry)
+
+
+def load_run(project: Project, entry: Entry) -> Run:
+    """Return what the journal knows of a run.
+
+    Raises:
+        RecordError: if it was cut off before the run was written down.
+    """
+    return journal.read_document(entry, "run.json", Run)
+
+
+def _refuse_shared_params(project: Project, plan: Plan) -> None:
+    for other in journal.entries(project.runs_dir):
+        if not journal.alive(other) or other.root != str(project.repository.root):
+            continue
+        if plan.overridden or other.params_backup:
+            path = next(iter(plan.overridden), "the parameter file")
+            raise ExecutionError(
+                f"The run {other.name} is active in this work tree, and changing {path} now would "
+                "change what one of the two reads.",
+                hint="Run this one with --isolated, or wait.",
+            )
+
+
+def _check_out(project: Project, plan: Plan, root: Path, folder: Path) -> None:
+    git = project.repository.git
+    changes = {path: ("100644", write_blob(git, data)) for path, data in plan.overridden.items()}
+    tree = build_tree(git, folder / "work.index", plan.snapshot.tree, changes)
+    (folder / "work.index").unlink(missing_ok=True)
+    commit = commit_tree(git, tree, [], "gitml: isolated work tree\n")
+    add_worktree(project.repository, root, commit)
+    link_data(project.repository.root, root, sorted(plan.data))
+
+
+def _stamp(folder: Path) -> int:
+    """Return the file system's own time, since its clock may differ from the machine's."""
+    mark = folder / "started"
+    mark.touch()
+    return mark.stat().st_ctime_ns
+
+
+def _tail(log: Path) -> str:
+    try:
+        with log.open("rb") as file:
+            file.seek(0, os.SEEK_END)
+            file.seek(max(0, file.tell() - 16_384))
+            text = file.read().decode("utf-8", "replace")
+    except OSError:
+        return ""
+    return "\n".join(text.splitlines()[-_TAIL_LINES:])

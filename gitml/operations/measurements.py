@@ -1,0 +1,139 @@
+"""Metrics and history of a run, from every place that it may have left them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from gitml.config import Config
+from gitml.errors import GitmlError
+from gitml.outputs import dvclive, history, metrics, scrape
+from gitml.outputs.history import HistoryLine
+from gitml.outputs.roles import is_event_file, role_of
+from gitml.outputs.tensorboard import read_events
+from gitml.values import Scalar, to_json
+
+Found = TypeVar("Found")
+
+
+class Measurements(msgspec.Struct, frozen=True):
+    """Last values and series.
+
+    Attributes:
+        metrics: Flat names → last values; non-finite ones as strings.
+        history: Metrics over steps.
+        warnings: Files that should hold metrics and don't.
+    """
+
+    metrics: dict[str, Scalar] = {}
+    history: tuple[HistoryLine, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def measure(
+    root: Path, folder: str, config: Config, written: Iterable[str], log: Path
+) -> Measurements:
+    """Collect what a run measured.
+
+    Where several places have a metric of the same name, a declared file wins over DVCLive, over
+    event files, over the printed output.
+
+    Args:
+        root: Work tree that the run ran in.
+        folder: The project's folder in the repository.
+        config: Says which files hold metrics, and the patterns for the printed output.
+        written: Files that the run wrote, from the repository's root: others are stale.
+        log: What the command printed.
+    """
+    prefix = f"{folder}/" if folder else ""
+    paths = sorted(written)
+    found: list[dict[str, Scalar]] = []
+    series: list[list[HistoryLine]] = []
+    warnings: list[str] = []
+
+    declared = _declared_metrics(root, prefix, config, paths, warnings)
+    found.append(declared)
+    for path in paths:
+        if role_of(path.removeprefix(prefix), config.outputs) == "history":
+            series.append(_history_file(root / path, warnings))
+    for live in sorted({_live_folder(path) for path in paths} - {""}):
+        values, lines = _guarded(dvclive.read_dvclive, root / live, warnings) or ({}, [])
+        found.append(values)
+        series.append(lines)
+    events = [root / path for path in paths if is_event_file(path)]
+    if events:
+        # Only this run's files: a folder of event files usually holds those of earlier runs, too.
+        common = Path(os.path.commonpath([file.parent for file in events]))
+        lines = _guarded(lambda place: read_events(place, events), common, warnings) or []
+        found.append(history.last_values(lines))
+        series.append(lines)
+    values, lines = _printed(config, log, nothing_else=not any(series))
+    # What the output seems to say is no more than a series once a file holds metrics.
+    found.append(values if config.outputs.scrape or not any(found) else {})
+    series.append(lines)
+    if not any(found):
+        found.append(history.last_values([line for lines in series for line in lines]))
+
+    merged: dict[str, Scalar] = {}
+    for values in found:
+        for name, value in values.items():
+            merged.setdefault(name, to_json(value))
+    return Measurements(merged, tuple(history.merge(series)), tuple(warnings))
+
+
+def _declared_metrics(
+    root: Path, prefix: str, config: Config, paths: list[str], warnings: list[str]
+) -> dict[str, Scalar]:
+    merged: dict[str, Scalar] = {}
+    for path in paths:
+        if role_of(path.removeprefix(prefix), config.outputs) != "metrics":
+            continue
+        values = _guarded(metrics.read_metrics, root / path, warnings) or {}
+        stem = Path(path).stem
+        for name, value in values.items():
+            clash = name in merged and to_json(merged[name]) != to_json(value)
+            merged[f"{stem}.{name}" if clash else name] = value
+    if "outputs" in config.declared:
+        for name in config.outputs.metrics:
+            plain = not any(char in name for char in "*?[")
+            if plain and prefix + name not in paths and name != "metrics.json":
+                warnings.append(f"The metrics file {name} was not written by this run.")
+    return merged
+
+
+def _history_file(path: Path, warnings: list[str]) -> list[HistoryLine]:
+    if is_event_file(path.name):
+        return []
+    return _guarded(history.read_file, path, warnings) or []
+
+
+def _live_folder(path: str) -> str:
+    """Return the DVCLive folder that a path belongs to, or empty."""
+    parts = path.split("/")
+    if "dvclive" in parts[:-1]:
+        return "/".join(parts[: parts.index("dvclive") + 1])
+    return ""
+
+
+def _printed(
+    config: Config, log: Path, *, nothing_else: bool
+) -> tuple[dict[str, Scalar], list[HistoryLine]]:
+    if not log.exists() or not (config.outputs.scrape or nothing_else):
+        return {}, []
+    with log.open("rb") as lines:
+        if config.outputs.scrape:
+            return scrape.scrape(lines, scrape.compile_patterns(config.outputs.scrape))
+        return scrape.guess(lines)
+
+
+def _guarded(read: Callable[[Path], Found], path: Path, warnings: list[str]) -> Found | None:
+    """Return what `read` finds at `path`; a file that can't be read is a warning, not the end."""
+    try:
+        return read(path)
+    except (GitmlError, OSError) as error:
+        warnings.append(f"{path.name} could not be read as metrics: {error}")
+        return None

@@ -1,0 +1,199 @@
+"""What is known of an experiment before it runs: the planned inputs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+
+import msgspec
+
+from gitml.errors import UsageError
+from gitml.execution.interpreter import describe, find_interpreter
+from gitml.execution.trace import Interpreter
+from gitml.git.command import split_nul
+from gitml.git.snapshot import Snapshot, take_snapshot
+from gitml.git.trees import list_tree
+from gitml.inputs.code import TreeEntry
+from gitml.inputs.command import CommandReading, read_command
+from gitml.inputs.distribution import Distribution
+from gitml.inputs.libraries import installed
+from gitml.inputs.manifest import DataInput, PartitionInput
+from gitml.inputs.overrides import apply, parse_override
+from gitml.inputs.partition import read_partition
+from gitml.inputs.sameness import lookup_digest
+from gitml.inputs.secrets import mask_settings, secret_values
+from gitml.inputs.settings import environment_settings, matching, merge, parse_file, read_files
+from gitml.operations.data import planned_data
+from gitml.operations.project import Project
+from gitml.values import Scalar, to_json
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """The inputs of an experiment as far as they are known before it runs.
+
+    Attributes:
+        argv: The command.
+        folder: Where it runs, relative to the repository's root.
+        reading: The command, taken apart.
+        params: All settings, flat, credentials masked.
+        settings: Those that count.
+        seeds: Names of the settings that are seeds.
+        masked: Names of settings that are masked.
+        secrets: The values that were masked, to keep them out of the log.
+        overridden: Parameter files that `-S` changes: path in the repository → new bytes.
+        params_files: Parameter files, as paths in the repository.
+        snapshot: The work tree.
+        entries: Files of the snapshot.
+        interpreter: The Python that the command starts, if it is one.
+        installed: Distributions in that interpreter.
+        data: Inputs of data that are known before a run.
+        partition: The declared partition.
+        lookup: Digest that finds candidates for "seen before?".
+        warnings: Sentences that users should see.
+    """
+
+    argv: tuple[str, ...]
+    folder: str
+    reading: CommandReading
+    params: dict[str, Scalar]
+    settings: dict[str, Scalar]
+    seeds: tuple[str, ...]
+    masked: tuple[str, ...]
+    secrets: tuple[str, ...]
+    overridden: dict[str, bytes]
+    params_files: tuple[str, ...]
+    snapshot: Snapshot
+    entries: tuple[TreeEntry, ...]
+    interpreter: Interpreter | None
+    installed: dict[str, Distribution]
+    data: dict[str, DataInput]
+    partition: PartitionInput
+    lookup: str
+    warnings: tuple[str, ...] = ()
+
+
+def make_plan(
+    project: Project,
+    argv: tuple[str, ...],
+    overrides: tuple[str, ...],
+    index_file: Path,
+    written_before: Collection[str],
+) -> Plan:
+    """Read everything that determines the result and can be known before a run.
+
+    Args:
+        project: Where.
+        argv: The command as the user gave it; empty for the configured one.
+        overrides: `-S` arguments, `key=value`.
+        index_file: A private index file for the snapshot.
+        written_before: Paths that recorded runs wrote: they are outputs, no inputs.
+
+    Raises:
+        UsageError: if there is no command, or an override names an unknown key.
+        ConfigError: if a parameter file can't be read.
+    """
+    argv, folder = _command(project, argv)
+    snapshot = take_snapshot(
+        project.repository,
+        index_file,
+        large=project.config.large,
+        leave_out=written_before,
+    )
+    tree = list_tree(project.repository.git, snapshot.tree)
+    entries = tuple(TreeEntry(path=entry.path, mode=entry.mode, oid=entry.oid) for entry in tree)
+    optional = "params" not in project.config.declared
+    originals = read_files(project.root, project.config.params, optional=optional)
+    edited = apply(originals, [parse_override(text) for text in overrides])
+    reading = read_command(argv, folder, project.folder, str(project.repository.root))
+    plain = _all_params(project, {**originals, **edited}, reading)
+    params, masked = mask_settings(plain)
+    inert = matching(params, project.config.inert)
+    settings = {name: value for name, value in params.items() if name not in inert}
+    data, warnings = planned_data(project, entries, written_before)
+    partition = _partition(project)
+    seeds = tuple(sorted(matching(settings, project.config.seeds)))
+    interpreter, libraries = _interpreter(project, argv, folder)
+    return Plan(
+        argv=argv,
+        folder=folder,
+        reading=reading,
+        params=params,
+        settings=settings,
+        seeds=seeds,
+        masked=masked,
+        secrets=tuple(sorted(secret_values(argv, plain))),
+        overridden={project.in_repository(path): text for path, text in edited.items()},
+        params_files=tuple(project.in_repository(path) for path in originals),
+        snapshot=snapshot,
+        entries=entries,
+        interpreter=interpreter,
+        installed=libraries,
+        data=data,
+        partition=partition,
+        lookup=lookup_digest(reading.component, settings, data, partition, seeds),
+        warnings=(*warnings, *_large_warnings(snapshot)),
+    )
+
+
+def _command(project: Project, argv: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
+    if argv:
+        return argv, project.start
+    if project.config.command:
+        return project.config.command, project.folder
+    raise UsageError(
+        "There is no command to run.",
+        hint="Give one (gitml exp run -- python train.py), or set `command:` in gitml.yaml.",
+    )
+
+
+def _all_params(
+    project: Project, files: Mapping[str, bytes], reading: CommandReading
+) -> dict[str, Scalar]:
+    params = merge({path: parse_file(data, path) for path, data in files.items()})
+    params.update(reading.args)
+    params.update(environment_settings(project.config.env, os.environ))
+    return {name: to_json(value) for name, value in params.items()}
+
+
+def _partition(project: Project) -> PartitionInput:
+    name = project.config.partition
+    if not name:
+        return PartitionInput()
+    try:
+        data = (project.root / name).read_bytes()
+    except OSError as error:
+        raise UsageError(
+            f"The partition file {name} that gitml.yaml names can't be read: {error.strerror}."
+        ) from error
+    return read_partition(data, name)
+
+
+def _interpreter(
+    project: Project, argv: tuple[str, ...], folder: str
+) -> tuple[Interpreter | None, dict[str, Distribution]]:
+    cwd = project.repository.root / folder
+    executable = find_interpreter(argv, cwd, os.environ)
+    if executable is None:
+        return None, {}
+    interpreter = describe(executable, project.state_dir / "interpreters")
+    return interpreter, installed(interpreter.sites, project.state_dir / "libraries.json")
+
+
+def _large_warnings(snapshot: Snapshot) -> list[str]:
+    return [
+        f"{path} ({size / 1e6:.0f} MB) is untracked and too large for Git, so it is not in the "
+        f"snapshot; `dvc add {path}` would track it."
+        for path, size in sorted(snapshot.too_large.items())[:5]
+    ]
+
+
+def ignored_among(project: Project, paths: Iterable[str]) -> set[str]:
+    """Return those of `paths` (relative to the repository) that Git would ignore."""
+    request = b"".join(os.fsencode(path) + b"\0" for path in paths)
+    if not request:
+        return set()
+    done = project.repository.git.attempt(
+        "check-ignore", "-z", "--no-index", "--stdin", stdin=request
+    )
+    return set(split_nul(done.stdout))

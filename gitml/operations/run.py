@@ -1,0 +1,269 @@
+"""Running an experiment: inputs → seen before? → execution → outputs → record → commit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from gitml import faults
+from gitml.errors import UsageError
+from gitml.execution.journal import Entry, scratch_folder
+from gitml.experiment.names import check_name, make_name
+from gitml.experiment.record import Nearest, Record
+from gitml.history.index import Index, Row, open_index
+from gitml.inputs.sameness import Difference
+from gitml.operations.execution import Ended, execute, prepare, reopen
+from gitml.operations.plan import Plan, make_plan
+from gitml.operations.preconditions import check_before_running, check_space_for
+from gitml.operations.project import Project, open_project
+from gitml.operations.recording import Run, close_run, record_run
+from gitml.operations.seen import Verdict, find_seen
+from gitml.values import Scalar
+
+REUSED = ("identical", "equivalent")
+
+
+class RunRequest(msgspec.Struct, frozen=True):
+    """What `gitml exp run` was asked.
+
+    Attributes:
+        start: Folder where the user stands.
+        argv: The command, empty for the configured one.
+        overrides: `key=value` settings.
+        study: Where to record; empty for the branch's own study.
+        name: Name of the experiment; empty for a made-up one.
+        on_duplicate: What to do when it was recorded before.
+        isolated: Run in a work tree of its own.
+        resume: Name of an interrupted run to go on with; `""` is the latest, None is none.
+        capture: Observe the output (metrics, log); without it the child has the terminal alone.
+        dry_run: Say what would happen and do nothing.
+        keep_failed: Record the experiment although its command failed.
+    """
+
+    start: Path
+    argv: tuple[str, ...] = ()
+    overrides: tuple[str, ...] = ()
+    study: str = ""
+    name: str = ""
+    on_duplicate: Literal["reuse", "restore", "fail", "run"] = "reuse"
+    isolated: bool = False
+    resume: str | None = None
+    capture: bool = True
+    dry_run: bool = False
+    keep_failed: bool = False
+
+
+class RunResult(msgspec.Struct, frozen=True):
+    """What came of it.
+
+    Attributes:
+        status: `completed`, `failed`, `planned` (a dry run, or a duplicate that was refused) or
+            `interrupted`.
+        reused: The experiment was recorded before, and nothing was run.
+        level: How the planned inputs relate to the nearest recorded experiment.
+        exit_status: Of the command; negative for a signal.
+        nearest: The nearest recorded experiment.
+        differences: The inputs that differ from it.
+        tail: Last lines of the log of a command that failed.
+    """
+
+    experiment: str
+    commit: str
+    study: str
+    status: Literal["completed", "failed", "planned", "interrupted"]
+    reused: bool
+    level: str
+    params: dict[str, Scalar] = {}
+    metrics: dict[str, Scalar] = {}
+    fingerprint: str = ""
+    seconds: float = 0.0
+    exit_status: int = 0
+    record: Record | None = None
+    nearest: Row | None = None
+    differences: tuple[Difference, ...] = ()
+    warnings: tuple[str, ...] = ()
+    tail: str = ""
+
+
+def run(request: RunRequest, say: Callable[[str], None]) -> RunResult:
+    """Run and record one experiment, or show the recorded one that it would repeat.
+
+    Args:
+        request: What to run, and how.
+        say: Takes one-line notes for the user while it goes on.
+
+    Raises:
+        GitmlError: if something is wrong that the user can mend; before the command starts
+            wherever that can be known.
+    """
+    project = open_project(request.start)
+    study = project.study(request.study)
+    check_before_running(project, study)
+    with open_index(project.repository) as index, scratch_folder(project.runs_dir) as place:
+        if request.resume is not None:
+            return _resume(project, index, request, say)
+        plan = make_plan(
+            project, request.argv, request.overrides, place / "index", index.output_paths()
+        )
+        faults.reach("run.planned")
+        verdict = find_seen(project, index, plan, study)
+        if verdict.level in REUSED and request.on_duplicate != "run":
+            return _reused(project, request, plan, verdict, index)
+        if request.dry_run:
+            return _planned(plan, study, verdict)
+        check_space_for(project, index, verdict)
+        _announce(verdict, plan, say)
+        entry, prepared = prepare(
+            project,
+            plan,
+            study=study,
+            name=_name(index, study, request.name),
+            isolated=request.isolated,
+            keep_failed=request.keep_failed,
+            nearest=_nearest(verdict),
+            private_index=place / "index",
+        )
+        return _run_and_record(project, index, entry, prepared, request, verdict, say)
+
+
+def _name(index: Index, study: str, wanted: str) -> str:
+    taken = index.names(study)
+    if not wanted:
+        return make_name(taken)
+    if check_name(wanted) in taken:
+        raise UsageError(
+            f"The study {study} already has an experiment {wanted}.",
+            hint="Choose another name, or leave --name out.",
+        )
+    return wanted
+
+
+def _run_and_record(
+    project: Project,
+    index: Index,
+    entry: Entry,
+    run: Run,
+    request: RunRequest,
+    verdict: Verdict,
+    say: Callable[[str], None],
+) -> RunResult:
+    ended = execute(project, entry, run, capture=request.capture, say=say)
+    if ended.interrupted:
+        say(f"Interrupted. `gitml exp run --resume {run.name}` goes on with it.")
+        return _ended(run, ended, "interrupted", verdict)
+    if ended.exit_status != 0 and not run.keep_failed:
+        close_run(project, ended.entry, run)
+        return _ended(run, ended, "failed", verdict)
+    recorded = record_run(project, index, ended.entry, run, say)
+    record = recorded.record
+    return RunResult(
+        experiment=record.name,
+        commit=recorded.commit,
+        study=record.study,
+        status=record.status,
+        reused=False,
+        level=verdict.level,
+        params=record.params,
+        metrics=record.metrics,
+        fingerprint=record.fingerprint,
+        seconds=record.seconds,
+        exit_status=ended.exit_status,
+        record=record,
+        nearest=verdict.nearest,
+        differences=verdict.differences,
+        warnings=record.warnings,
+        tail=ended.tail,
+    )
+
+
+def _resume(
+    project: Project, index: Index, request: RunRequest, say: Callable[[str], None]
+) -> RunResult:
+    entry, run = reopen(project, request.resume or "")
+    if request.argv or request.overrides:
+        raise UsageError(
+            "--resume goes on with the command and settings that the run began with.",
+            hint=f"gitml exp run --resume {run.name}",
+        )
+    say(f"Going on with {run.name}.")
+    verdict = Verdict("new", None, ())
+    return _run_and_record(project, index, entry, run, request, verdict, say)
+
+
+def _reused(
+    project: Project, request: RunRequest, plan: Plan, verdict: Verdict, index: Index
+) -> RunResult:
+    row = verdict.nearest
+    assert row is not None
+    record = index.record(row.commit)
+    refused = request.on_duplicate == "fail"
+    if request.on_duplicate == "restore" and not request.dry_run:
+        from gitml.operations.apply import restore_outputs
+
+        restore_outputs(project, record, row.commit)
+    return RunResult(
+        experiment=row.experiment,
+        commit=row.commit,
+        study=row.study,
+        status="planned" if refused else "completed",
+        reused=not refused,
+        level=verdict.level,
+        params=row.params,
+        metrics=row.metrics,
+        fingerprint=row.fingerprint,
+        seconds=record.seconds,
+        record=record,
+        nearest=row,
+        differences=verdict.differences,
+        warnings=plan.warnings,
+    )
+
+
+def _planned(plan: Plan, study: str, verdict: Verdict) -> RunResult:
+    return RunResult(
+        experiment="",
+        commit="",
+        study=study,
+        status="planned",
+        reused=False,
+        level=verdict.level,
+        params=plan.params,
+        nearest=verdict.nearest,
+        differences=verdict.differences,
+        warnings=plan.warnings,
+    )
+
+
+def _ended(
+    run: Run, ended: Ended, status: Literal["failed", "interrupted"], verdict: Verdict
+) -> RunResult:
+    return RunResult(
+        experiment=run.name,
+        commit="",
+        study=run.study,
+        status=status,
+        reused=False,
+        level=verdict.level,
+        params=run.plan.params,
+        seconds=ended.entry.seconds,
+        exit_status=ended.exit_status,
+        nearest=verdict.nearest,
+        differences=verdict.differences,
+        warnings=run.plan.warnings,
+        tail=ended.tail,
+    )
+
+
+def _nearest(verdict: Verdict) -> Nearest | None:
+    row = verdict.nearest
+    return Nearest(row.experiment, row.commit, verdict.level) if row else None
+
+
+def _announce(verdict: Verdict, plan: Plan, say: Callable[[str], None]) -> None:
+    for warning in plan.warnings:
+        say(f"warning: {warning}")
+    if verdict.nearest is not None and verdict.level != "new":
+        say(f"{verdict.sentence()}")

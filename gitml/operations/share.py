@@ -1,0 +1,260 @@
+"""Sharing studies with the team: artifacts first, branches last; joined, never rewritten."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from gitml.errors import ContentionError, NotFoundError, RepositoryError, StorageError
+from gitml.experiment.message import compose_join
+from gitml.experiment.names import BRANCHES
+from gitml.experiment.record import Record
+from gitml.git.commits import checked_out_at
+from gitml.git.log import list_refs
+from gitml.git.repository import require_identity
+from gitml.git.share import (
+    Rejected,
+    choose_remote,
+    fetch_branches,
+    is_ancestor,
+    join_branch,
+    push_branches,
+)
+from gitml.history.index import Index, open_index
+from gitml.history.walk import walk
+from gitml.operations.objects import missing_objects, needed_objects
+from gitml.operations.project import Project, open_project
+
+_PREFIX = "exp/"
+_ROUNDS = 30
+
+Progress = Callable[[int, int], None]
+
+
+class Shared(msgspec.Struct, frozen=True):
+    """What was shared.
+
+    Attributes:
+        studies: Names of the studies that are the same on both sides now.
+        sent_objects: Objects of DVC storage that travelled.
+        experiments: Experiments that the other side did not have.
+        notes: Sentences that users should see.
+    """
+
+    studies: tuple[str, ...]
+    sent_objects: int
+    experiments: int
+    notes: tuple[str, ...] = ()
+
+
+def push(
+    start: Path,
+    studies: tuple[str, ...] = (),
+    *,
+    remote: str = "",
+    progress: Progress | None = None,
+) -> Shared:
+    """Send studies and what they need; no pointer is public before its content.
+
+    Raises:
+        NotFoundError: if a study doesn't exist.
+        StorageError: if an object can't be sent; no branch is pushed then.
+        RepositoryError: if the remote refuses a branch, or it keeps moving.
+    """
+    project = open_project(start)
+    target = choose_remote(project.repository, project.git_config, remote)
+    names = _studies(project, studies)
+    notes: list[str] = []
+    published = fetch_branches(project.repository, target, _PREFIX)
+    with open_index(project.repository) as index:
+        fresh = _unpublished(project, index, names, published)
+        sent = _send_objects(project, fresh, notes, progress)
+    _push_until_taken(project, target, names)
+    return Shared(tuple(names), sent, len(fresh), tuple(notes))
+
+
+def pull(
+    start: Path,
+    studies: tuple[str, ...] = (),
+    *,
+    remote: str = "",
+    artifacts: bool = True,
+    progress: Progress | None = None,
+) -> Shared:
+    """Fetch studies, join them with the local ones, and fetch the artifacts that are new.
+
+    Raises:
+        NotFoundError: if the remote has no such study.
+        RepositoryError: if it can't be reached.
+    """
+    project = open_project(start)
+    target = choose_remote(project.repository, project.git_config, remote)
+    theirs = {
+        name.removeprefix(_PREFIX): oid
+        for name, oid in fetch_branches(project.repository, target, _PREFIX).items()
+    }
+    for name in studies:
+        if name.removeprefix(_PREFIX) not in theirs:
+            raise NotFoundError(f"{target} has no study {name}.", hint=_existing(theirs))
+    wanted = [name.removeprefix(_PREFIX) for name in studies] or sorted(theirs)
+    before = set(_local_tips(project).values())
+    notes: list[str] = []
+    joined = [name for name in wanted if _join(project, name, theirs[name], notes)]
+    with open_index(project.repository) as index:
+        fresh = _arrived(project, index, wanted, before)
+        fetched = _fetch_objects(project, fresh, notes, progress) if artifacts else 0
+    return Shared(tuple(joined), fetched, len(fresh), tuple(notes))
+
+
+def _studies(project: Project, named: tuple[str, ...]) -> list[str]:
+    local = {ref.removeprefix(BRANCHES) for ref in _local_tips(project)}
+    wanted = [name.removeprefix(_PREFIX) for name in named]
+    for name in wanted:
+        if name not in local:
+            raise NotFoundError(f"There is no study {name} here.", hint=_existing(local))
+    if not local:
+        raise NotFoundError("There are no experiments to push yet.", hint="gitml exp run -- CMD")
+    return wanted or sorted(local)
+
+
+def _existing(names: dict[str, str] | set[str]) -> str:
+    return f"There are: {', '.join(sorted(names)[:10])}." if names else "There are none."
+
+
+def _local_tips(project: Project) -> dict[str, str]:
+    return list_refs(project.repository.git, "refs/heads/exp")
+
+
+def _unpublished(
+    project: Project, index: Index, names: list[str], published: dict[str, str]
+) -> list[Record]:
+    known: set[str] = set()
+    for tip in published.values():
+        known.update(_line(project, tip))
+    records = []
+    tips = _local_tips(project)
+    for name in names:
+        for commit in _line(project, tips[BRANCHES + name]):
+            if commit not in known and index.find(commit) is not None:
+                records.append(index.record(commit))
+    return records
+
+
+def _arrived(project: Project, index: Index, names: list[str], before: set[str]) -> list[Record]:
+    known: set[str] = set()
+    for tip in before:
+        known.update(_line(project, tip))
+    tips = _local_tips(project)
+    records = []
+    for name in names:
+        for commit in _line(project, tips.get(BRANCHES + name, "")):
+            if commit not in known and index.find(commit) is not None:
+                records.append(index.record(commit))
+    return records
+
+
+def _line(project: Project, tip: str) -> list[str]:
+    """Return the experiments of a line, by commit."""
+    if not tip:
+        return []
+    steps = walk(project.repository, tip, known=())
+    return [step.commit.oid for step in steps if step.header.kind == "experiment"]
+
+
+def _send_objects(
+    project: Project, records: list[Record], notes: list[str], progress: Progress | None
+) -> int:
+    needed = needed_objects(records)
+    if not needed:
+        return 0
+    if project.storage is None:
+        raise StorageError("DVC isn't set up here.", hint="Run `gitml init` first.")
+    from gitml.storage.remotes import default_remote
+    from gitml.storage.remotes import push as send
+
+    if default_remote(project.storage) is None:
+        raise StorageError(
+            f"{len(needed)} artifacts have no DVC remote to go to, so no branch was pushed.",
+            hint="dvc remote add -d storage URL (a folder, s3://…, ssh://…), then push again.",
+        )
+    moved = send(project.storage, list(needed), progress=progress)
+    if moved.failed:
+        lost = [needed.get(digest, digest) for digest in moved.failed]
+        raise StorageError(
+            f"{len(lost)} artifacts could not be sent, so no branch was pushed: "
+            f"{', '.join(lost[:5])}.",
+            hint="`gitml doctor` says whether the remote can be reached and written.",
+        )
+    return moved.sent
+
+
+def _fetch_objects(
+    project: Project, records: list[Record], notes: list[str], progress: Progress | None
+) -> int:
+    needed = needed_objects(records)
+    if not needed:
+        return 0
+    if project.storage is None:
+        notes.append("The artifacts were not fetched: DVC isn't set up here (gitml init).")
+        return 0
+    missing = missing_objects(project.storage, needed)
+    if not missing:
+        return 0
+    from gitml.storage.remotes import default_remote
+    from gitml.storage.remotes import pull as fetch
+
+    if default_remote(project.storage) is None:
+        notes.append("The artifacts were not fetched: there is no DVC remote (dvc remote add).")
+        return 0
+    moved = fetch(project.storage, missing, quarantine=project.quarantine, progress=progress)
+    for digest in moved.failed:
+        notes.append(f"Not on the remote: {needed.get(digest, digest)} ({digest}).")
+    return moved.sent
+
+
+def _push_until_taken(project: Project, remote: str, names: list[str]) -> None:
+    refs = [BRANCHES + name for name in names]
+    pause = 0.1
+    for _ in range(_ROUNDS):
+        rejected = push_branches(project.repository, remote, refs)
+        if not rejected:
+            return
+        for one in rejected:
+            if not one.diverged:
+                raise _refused(remote, one)
+        published = fetch_branches(project.repository, remote, _PREFIX)
+        for one in rejected:
+            name = one.ref.removeprefix(BRANCHES)
+            _join(project, name, published[_PREFIX + name], [])
+        refs = [one.ref for one in rejected]
+        time.sleep(random.uniform(0, pause))
+        pause = min(pause * 2, 3.0)
+    raise ContentionError(
+        f"{refs[0]} keeps moving on {remote}; nothing is lost, push again in a moment."
+    )
+
+
+def _refused(remote: str, rejected: Rejected) -> RepositoryError:
+    branch = rejected.ref.removeprefix("refs/heads/")
+    return RepositoryError(
+        f"{remote} refused the branch {branch}: {rejected.reason}",
+        hint="If exp/* is protected there, allow pushes to it (never forced ones).",
+    )
+
+
+def _join(project: Project, name: str, theirs: str, notes: list[str]) -> bool:
+    ref = BRANCHES + name
+    place = checked_out_at(project.repository, ref)
+    ours = _local_tips(project).get(ref, "")
+    if place is not None and ours != theirs:
+        notes.append(f"exp/{name} is checked out in {place}, so it was not brought up to date.")
+        return False
+    git = project.repository.git
+    if ours and not is_ancestor(git, ours, theirs) and not is_ancestor(git, theirs, ours):
+        require_identity(project.repository, project.git_config)
+    join_branch(project.repository, ref, theirs, compose_join(name), sign=project.signs)
+    return True

@@ -1,0 +1,131 @@
+"""The tree of an experiment: the snapshot, what came out, and standard DVC pointers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from gitml.experiment.record import FOLDER
+from gitml.git.objects import ObjectReader, write_blob
+from gitml.git.trees import build_tree
+from gitml.inputs.code import TreeEntry
+from gitml.operations.plan import ignored_among
+from gitml.operations.project import Project
+from gitml.outputs.artifact import Artifact
+from gitml.storage.pointers import Pointer, add_ignore, render
+
+FILE = "100644"
+
+
+def experiment_tree(
+    project: Project,
+    index_file: Path,
+    snapshot: str,
+    entries: Iterable[TreeEntry],
+    texts: Mapping[str, bytes],
+    files: Mapping[str, tuple[str, str]],
+    artifacts: Iterable[Artifact],
+    data: Mapping[str, Pointer],
+) -> str:
+    """Build the tree of an experiment and return its id.
+
+    Args:
+        project: Where.
+        index_file: A private index file.
+        snapshot: Tree to begin with.
+        entries: Its files.
+        texts: Path → bytes to put into Git.
+        files: Path → (mode, object id) that are in Git already.
+        artifacts: Outputs; those in DVC storage get a pointer and an ignore line.
+        data: Data whose pointer in the snapshot is out of date: path → what is on disk.
+    """
+    git = project.repository.git
+    known = {entry.path: entry.oid for entry in entries}
+    # What an applied experiment left in the record's folder is not this one's.
+    changes: dict[str, tuple[str, str] | None] = {
+        path: None for path in known if path.startswith(f"{FOLDER}/")
+    }
+    changes.update(files)
+    pointers = {
+        artifact.path: Pointer(
+            path=artifact.path, digest=artifact.digest, size=artifact.size, files=artifact.files
+        )
+        for artifact in artifacts
+        if artifact.storage == "dvc"
+    }
+    written = dict(texts)
+    written.update(_pointer_files(project, known, pointers))
+    for path, pointer in data.items():
+        name = path.rpartition("/")[2]
+        written[f"{path}.dvc"] = render(_renamed(pointer, name))
+    for path in pointers:
+        for entry in known:
+            if entry == path or entry.startswith(f"{path}/"):
+                changes[entry] = None
+    for path, content in written.items():
+        changes[path] = (FILE, write_blob(git, content))
+    return build_tree(git, index_file, snapshot, changes)
+
+
+def _pointer_files(
+    project: Project, known: Mapping[str, str], pointers: Mapping[str, Pointer]
+) -> dict[str, bytes]:
+    """Return the `.dvc` files and the `.gitignore` files that they need.
+
+    DVC doesn't look for pointers in folders that Git ignores, so the pointer of an output in such
+    a folder lies in the nearest folder above that isn't ignored.
+    """
+    ignored = ignored_among(project, _questions(pointers))
+    written: dict[str, bytes] = {}
+    rules: dict[str, list[str]] = {}
+    for path, pointer in pointers.items():
+        folder = _open_folder(path, ignored)
+        inside = path[len(folder) + 1 :] if folder else path
+        name = inside.replace("/", ".") + ".dvc"
+        place = f"{folder}/{name}" if folder else name
+        written[place] = render(_renamed(pointer, inside))
+        if place in ignored or (place != f"{path}.dvc" and _hidden(project, place)):
+            rules.setdefault(folder, []).append(f"!/{name}")
+        if "/" not in inside:
+            rules.setdefault(folder, []).append(inside)
+    for folder, names in rules.items():
+        place = f"{folder}/.gitignore" if folder else ".gitignore"
+        text = _content(project, known, place)
+        for name in names:
+            text = text + f"{name}\n".encode() if name.startswith("!/") else add_ignore(text, name)
+        if text != _content(project, known, place):
+            written[place] = text
+    return written
+
+
+def _hidden(project: Project, place: str) -> bool:
+    return bool(ignored_among(project, [place]))
+
+
+def _questions(paths: Iterable[str]) -> list[str]:
+    asked: set[str] = set()
+    for path in paths:
+        asked.add(f"{path}.dvc")
+        parts = path.split("/")
+        asked.update("/".join(parts[:depth]) + "/" for depth in range(1, len(parts)))
+    return sorted(asked)
+
+
+def _open_folder(path: str, ignored: set[str]) -> str:
+    """Return the nearest folder above `path` that Git doesn't ignore (`""` is the root)."""
+    parts = path.split("/")[:-1]
+    for depth in range(1, len(parts) + 1):
+        if "/".join(parts[:depth]) + "/" in ignored:
+            return "/".join(parts[: depth - 1])
+    return "/".join(parts)
+
+
+def _renamed(pointer: Pointer, path: str) -> Pointer:
+    return Pointer(path=path, digest=pointer.digest, size=pointer.size, files=pointer.files)
+
+
+def _content(project: Project, known: Mapping[str, str], path: str) -> bytes:
+    if path not in known:
+        return b""
+    with ObjectReader(project.repository.git) as reader:
+        return reader.read(known[path]) or b""

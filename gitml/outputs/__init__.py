@@ -1,0 +1,1 @@
+"""What came out of a run: metrics, history, weights, plots and predictions, as typed values."""

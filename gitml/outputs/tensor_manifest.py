@@ -1,0 +1,133 @@
+"""The tensor manifest: what each tensor of a model is, so that comparing needs no download.
+
+One JSON object a line, sorted by name: `{"name", "dtype", "shape", "digest", "norm", "mean",
+"deviation", "largest"}`. The digest is over the raw little-endian bytes. The statistics are over
+the finite elements, rounded to six digits; they are left out where there are none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+from gitml.errors import RecordError, StorageError
+from gitml.outputs.safetensors_file import read_header
+from gitml.outputs.tensor_layout import TensorEntry
+
+CHUNK = 1 << 20
+_PARALLEL = 32 << 20
+
+
+class TensorSummary(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One tensor.
+
+    Attributes:
+        name: As the file has it.
+        dtype: Element type of safetensors, such as `F32`.
+        shape: Dimensions.
+        digest: `sha256:<hex>` of the raw bytes.
+        norm: Square root of the sum of squares.
+        mean: Of the elements; None for complex ones.
+        deviation: Standard deviation (of the population); None for complex elements.
+        largest: Largest absolute value.
+        odd: Number of elements that are NaN or infinite; the statistics leave them out.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    digest: str
+    norm: float | None = None
+    mean: float | None = None
+    deviation: float | None = None
+    largest: float | None = None
+    odd: int = 0
+
+
+def manifest(paths: Iterable[Path]) -> list[TensorSummary]:
+    """Return a summary of every tensor in the safetensors files, sorted by name.
+
+    The files are read once, in pieces of 1 MiB. Without numpy there are digests only.
+
+    Raises:
+        NotFoundError: if a file doesn't exist.
+        StorageError: if one is no sound safetensors file, or two have a tensor of the same name.
+    """
+    found: dict[str, tuple[Path, int, TensorEntry]] = {}
+    total = 0
+    for path in paths:
+        header = read_header(path)
+        for entry in header.tensors:
+            if entry.name in found:
+                raise StorageError(
+                    f"{path} and {found[entry.name][0]} both have {entry.name[:100]!r}."
+                )
+            found[entry.name] = (path, header.offset + entry.start, entry)
+            total += entry.size
+    work = [found[name] for name in sorted(found)]
+    cores = os.cpu_count() or 1
+    if total < _PARALLEL or cores == 1 or len(work) == 1:
+        return [_summary(*item) for item in work]
+    from concurrent.futures import ThreadPoolExecutor
+
+    # Hashing and numpy let other threads run.
+    with ThreadPoolExecutor(min(cores, 8)) as pool:
+        return list(pool.map(lambda item: _summary(*item), work))
+
+
+def render(summaries: Iterable[TensorSummary]) -> bytes:
+    """Return the bytes of a manifest."""
+    encoder = msgspec.json.Encoder()
+    ordered = sorted(summaries, key=lambda summary: summary.name)
+    return b"".join(encoder.encode(summary) + b"\n" for summary in ordered)
+
+
+def parse(data: bytes, where: str = "The tensor manifest") -> list[TensorSummary]:
+    """Return the summaries in a manifest.
+
+    Raises:
+        RecordError: if a line is no summary; the message names it.
+    """
+    decoder = msgspec.json.Decoder(TensorSummary)
+    found = []
+    for number, line in enumerate(data.split(b"\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            found.append(decoder.decode(line))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise RecordError(f"{where}, line {number}: {error}.") from error
+    return found
+
+
+def _summary(path: Path, offset: int, entry: TensorEntry) -> TensorSummary:
+    digest = hashlib.sha256()
+    statistics = None
+    if importlib.util.find_spec("numpy") is not None:
+        from gitml.outputs.tensor_statistics import Statistics
+
+        statistics = Statistics.of(entry.dtype)
+    try:
+        with path.open("rb") as stream:
+            stream.seek(offset)
+            left = entry.size
+            buffer = memoryview(bytearray(min(CHUNK, left)))
+            while left:
+                piece = buffer[: min(CHUNK, left)]
+                if stream.readinto(piece) < len(piece):
+                    raise StorageError(f"{path} became shorter while it was read.")
+                digest.update(piece)
+                if statistics is not None:
+                    statistics.add(piece)
+                left -= len(piece)
+    except OSError as error:
+        raise StorageError(f"{path} can't be read: {error.strerror or error}.") from error
+    figures = statistics.figures() if statistics is not None else {}
+    return TensorSummary(
+        entry.name, entry.dtype, entry.shape, f"sha256:{digest.hexdigest()}", **figures
+    )

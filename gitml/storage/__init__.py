@@ -1,0 +1,1 @@
+"""DVC storage: the object cache, pointers, remotes, restoring; it knows no Git, no experiments."""

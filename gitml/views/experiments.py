@@ -1,0 +1,217 @@
+"""`gitml exp list`: the table of experiments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from gitml.errors import UsageError
+from gitml.values import Scalar
+from gitml.views import values
+from gitml.views.table import FIXED, Cell, Column, Table
+from gitml.views.values import Tone
+
+if TYPE_CHECKING:
+    from gitml.history.rows import Row
+
+_CONSTANTS_SHOWN = 6
+_TONES: dict[str, Tone] = {"failed": "bad", "unreadable": "bad"}
+
+
+class Listed(msgspec.Struct, frozen=True):
+    """The table, and what was left out of it because it is the same in every row."""
+
+    table: Table
+    constant: str = ""
+
+
+class _Part(msgspec.Struct, frozen=True):
+    """One column in the making: its head, and how a row fills it."""
+
+    column: Column
+    fill: Callable[[Row], Cell | Scalar]
+
+
+def listed(
+    rows: Sequence[Row], columns: Sequence[str] = (), *, primary: str = "", everything: bool = False
+) -> Listed:
+    """Return the table of experiments.
+
+    Args:
+        rows: In the order in which they are shown.
+        columns: Names that were asked for; without any, the metrics and those settings that
+            differ among the rows.
+        primary: Name of the primary metric, shown first.
+        everything: Also the settings that are the same in every row (for CSV, say).
+
+    Raises:
+        UsageError: if a column is asked for that no row has.
+    """
+    if columns:
+        parts = [_named(name, rows) for name in columns]
+        return Listed(_table(parts, rows))
+    differing, constant = _settings(rows)
+    shown = [*differing, *constant] if everything else differing
+    parts = [*_leading(rows), *_measured(rows, primary), *_set(shown), *_trailing(rows)]
+    return Listed(_table(parts, rows), "" if everything else _said(rows, constant))
+
+
+def _table(parts: Sequence[_Part], rows: Sequence[Row]) -> Table:
+    return Table(
+        tuple(part.column for part in parts),
+        tuple(tuple(part.fill(row) for part in parts) for row in rows),
+    )
+
+
+def _leading(rows: Sequence[Row]) -> list[_Part]:
+    parts = [_attribute("experiment")]
+    if len({row.study for row in rows}) > 1:
+        parts.append(_attribute("study"))
+    parts.append(_attribute("created"))
+    if any(row.status != "completed" for row in rows):
+        parts.append(_attribute("status"))
+    return parts
+
+
+def _trailing(rows: Sequence[Row]) -> list[_Part]:
+    parts = []
+    if len({row.author for row in rows}) > 1:
+        parts.append(_attribute("author"))
+    if any(row.tags for row in rows):
+        parts.append(_attribute("tags"))
+    return parts
+
+
+def _measured(rows: Sequence[Row], primary: str) -> list[_Part]:
+    names = list(dict.fromkeys(name for row in rows for name in row.metrics))
+    names.sort(key=lambda name: name != primary)
+    return [_metric(name, keep=98 - min(rank, 28)) for rank, name in enumerate(names)]
+
+
+def _set(names: Sequence[str]) -> list[_Part]:
+    return [_setting(name, keep=68 - min(rank, 28)) for rank, name in enumerate(names)]
+
+
+def _settings(rows: Sequence[Row]) -> tuple[list[str], list[str]]:
+    """Return the settings that differ among the rows, and those that don't."""
+    known = [row for row in rows if row.complete and not row.problem]
+    names = list(dict.fromkeys(name for row in known for name in row.params))
+    if len(known) < 2:
+        return names, []
+    missing = object()
+    differing: list[str] = []
+    constant: list[str] = []
+    for name in names:
+        found = {_key(row.params.get(name, missing)) for row in known}
+        (differing if len(found) > 1 else constant).append(name)
+    return differing, constant
+
+
+def _key(value: object) -> tuple[type, object]:
+    return (type(value), value)
+
+
+def _said(rows: Sequence[Row], constant: Sequence[str]) -> str:
+    """Return the note about settings that are the same everywhere."""
+    if not constant:
+        return ""
+    row = next(row for row in rows if row.complete and not row.problem)
+    shown = [f"{_short(name)} {values.scalar(row.params[name])}" for name in constant]
+    return f"the same in all: {values.listing(shown, _CONSTANTS_SHOWN)}"
+
+
+def _short(name: str) -> str:
+    return name.removeprefix("args.")
+
+
+def _metric(name: str, keep: int) -> _Part:
+    return _Part(
+        Column(name, f"metrics.{name}", keep=keep), lambda row: _value(row, row.metrics, name)
+    )
+
+
+def _setting(name: str, keep: int) -> _Part:
+    return _Part(
+        Column(_short(name), f"params.{name}", keep=keep),
+        lambda row: _value(row, row.params, name),
+    )
+
+
+def _value(row: Row, found: dict[str, Scalar], name: str) -> Cell | Scalar:
+    if name in found:
+        value = found[name]
+        return Cell("null", None) if value is None else value
+    return Cell("?", None, "dim") if not row.complete else None
+
+
+_ATTRIBUTES: dict[str, tuple[Column, Callable[[Row], Cell | Scalar]]] = {
+    "experiment": (
+        Column("experiment", keep=FIXED),
+        lambda row: Cell(
+            values.escape(row.experiment), row.experiment, "dim" if row.hidden else ""
+        ),
+    ),
+    "study": (Column("study", keep=60), lambda row: row.study),
+    "created": (
+        Column("created", keep=55),
+        lambda row: Cell(values.age(row.created), row.created),
+    ),
+    "status": (
+        Column("status", keep=90),
+        lambda row: Cell(row.status, row.status, _TONES.get(row.status, "")),
+    ),
+    "author": (Column("author", keep=20), lambda row: row.author),
+    "mail": (Column("mail", keep=10), lambda row: row.mail),
+    "tags": (Column("tags", keep=35), lambda row: _joined(row.tags)),
+    "notes": (Column("notes", keep=30), lambda row: _joined(row.notes)),
+    "seconds": (
+        Column("took", "seconds", keep=40),
+        lambda row: Cell(values.duration(row.seconds), row.seconds),
+    ),
+    "commit": (
+        Column("commit", keep=50, narrow=7),
+        lambda row: Cell(values.commit(row.commit), row.commit),
+    ),
+    "base": (
+        Column("base", keep=15, narrow=7),
+        lambda row: Cell(values.commit(row.base), row.base),
+    ),
+    "fingerprint": (Column("fingerprint", keep=15), lambda row: row.fingerprint),
+    "problem": (Column("problem", keep=95), lambda row: row.problem),
+}
+
+
+def _attribute(name: str) -> _Part:
+    return _Part(*_ATTRIBUTES[name])
+
+
+def _named(name: str, rows: Sequence[Row]) -> _Part:
+    """Return the column that is meant: an attribute, `metrics.x`, `params.x`, or a bare name."""
+    if name in _ATTRIBUTES:
+        return _attribute(name)
+    metrics = {key for row in rows for key in row.metrics}
+    params = {key for row in rows for key in row.params}
+    for prefix, known, make in (("metrics.", metrics, _metric), ("params.", params, _setting)):
+        bare = name.removeprefix(prefix)
+        if name.startswith(prefix) and (bare in known or f"args.{bare}" in known):
+            return make(bare if bare in known else f"args.{bare}", 80)
+    if name in metrics:
+        return _metric(name, 80)
+    if name in params or f"args.{name}" in params:
+        return _setting(name if name in params else f"args.{name}", 80)
+    raise _unknown(name, [*_ATTRIBUTES, *sorted(metrics), *sorted(params)])
+
+
+def _unknown(name: str, known: Sequence[str]) -> UsageError:
+    import difflib
+
+    near = difflib.get_close_matches(name, known, n=3)
+    hint = f"Did you mean {', '.join(near)}?" if near else f"There are: {', '.join(known[:20])}."
+    return UsageError(f"There is no column {name!r} in these experiments.", hint=hint)
+
+
+def _joined(texts: Sequence[str]) -> Cell:
+    shown = ", ".join(values.escape(text) for text in texts)
+    return Cell(shown, ", ".join(texts))

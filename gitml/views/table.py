@@ -1,0 +1,269 @@
+"""The one table renderer: text for terminals, Markdown and CSV, from the same values."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import Literal
+
+import msgspec
+
+from gitml.values import Scalar, as_number
+from gitml.views import values
+from gitml.views.values import Tone, paint
+
+Format = Literal["text", "md", "csv"]
+
+FIXED = 100
+_GAP = 2
+_WIDEST = 48
+_NARROWEST_TITLE = 8
+_MARKDOWN = str.maketrans({char: f"\\{char}" for char in "\\|`*[]"} | {"<": "&lt;", "&": "&amp;"})
+
+
+class Cell(msgspec.Struct, frozen=True):
+    """One cell whose text for people differs from its value.
+
+    Attributes:
+        text: For terminals and Markdown, escaped already.
+        raw: The value, for CSV.
+        tone: How a terminal that shows colours stresses it.
+    """
+
+    text: str
+    raw: Scalar = None
+    tone: Tone = ""
+
+
+class Column(msgspec.Struct, frozen=True):
+    """One column.
+
+    Attributes:
+        title: Header for people.
+        key: Header in CSV; the title when empty.
+        keep: What is dropped first when a terminal is too narrow: the lowest; `FIXED` never is.
+        narrow: The fewest columns that texts may be cut to.
+        middle: Cut the middle of texts instead of their end, which suits paths.
+    """
+
+    title: str
+    key: str = ""
+    keep: int = 50
+    narrow: int = 10
+    middle: bool = False
+
+
+class Table(msgspec.Struct, frozen=True):
+    """Rows of cells; a plain value is shown as `values.scalar` shows it, None as missing.
+
+    Attributes:
+        headed: Whether the text has a header line.
+        indent: Columns in front of every line of the text.
+    """
+
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell | Scalar, ...], ...]
+    headed: bool = True
+    indent: int = 0
+
+
+class Rendered(msgspec.Struct, frozen=True):
+    """A text table, and the titles of the columns that had no room."""
+
+    text: str
+    dropped: tuple[str, ...] = ()
+
+
+def render(
+    table: Table, form: Format = "text", *, width: int = 0, colour: bool = False
+) -> Rendered:
+    """Return the table in a format; `width` (0: unlimited) and `colour` concern text only."""
+    if form == "md":
+        return Rendered(markdown(table))
+    if form == "csv":
+        return Rendered(csv(table))
+    return text(table, width=width, colour=colour)
+
+
+def text(table: Table, *, width: int = 0, colour: bool = False) -> Rendered:
+    """Return the table for a terminal that is `width` columns wide (0: unlimited).
+
+    Long texts are cut, then the least important columns are left out, rather than wrapped.
+    """
+    laid = _Layout(table, width)
+    shown = laid.shown
+    if not shown:
+        return Rendered("", tuple(column.title for column in table.columns))
+    rows = [[laid.cell(row[index], index, colour=colour) for index in shown] for row in table.rows]
+    plain = _tabulate(
+        rows,
+        [laid.title(index) for index in shown] if table.headed else [],
+        [laid.alignment(index) for index in shown],
+    )
+    lines = (" " * table.indent + line.rstrip() for line in plain.splitlines())
+    dropped = tuple(
+        values.escape(column.title)
+        for index, column in enumerate(table.columns)
+        if index not in shown
+    )
+    return Rendered("\n".join(lines), dropped)
+
+
+def markdown(table: Table) -> str:
+    """Return the table as a GitHub-flavoured Markdown table."""
+    numeric = [_numeric(table, index) for index in range(len(table.columns))]
+    lines = [[quoted(values.escape(column.title)) for column in table.columns]]
+    lines.append(["---:" if is_number else "---" for is_number in numeric])
+    lines += [[quoted(_text(cell)) for cell in row] for row in table.rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def csv(table: Table) -> str:
+    """Return the table as CSV (RFC 4180, but a line feed ends a line) with values in full."""
+    import csv as csv_module
+
+    out = io.StringIO()
+    writer = csv_module.writer(out, lineterminator="\n")
+    writer.writerow([values.escape(column.key or column.title) for column in table.columns])
+    for row in table.rows:
+        writer.writerow(
+            [values.precise(cell.raw if isinstance(cell, Cell) else cell) for cell in row]
+        )
+    return out.getvalue().rstrip("\n")
+
+
+def _tabulate(rows: list[list[str]], titles: list[str], alignment: list[str]) -> str:
+    import tabulate
+
+    # Two spaces beside every title are more than a terminal has to give.
+    padding, tabulate.MIN_PADDING = tabulate.MIN_PADDING, 0
+    try:
+        return tabulate.tabulate(
+            rows,
+            headers=titles,
+            tablefmt="simple" if titles else "plain",
+            disable_numparse=True,
+            colalign=alignment if rows else None,
+        )
+    finally:
+        tabulate.MIN_PADDING = padding
+
+
+def quoted(text: str) -> str:
+    """Return text without what Markdown would obey."""
+    return text.translate(_MARKDOWN)
+
+
+def _text(cell: Cell | Scalar) -> str:
+    if isinstance(cell, Cell):
+        return cell.text
+    return values.MISSING if cell is None else values.scalar(cell)
+
+
+def _numeric(table: Table, index: int) -> bool:
+    """Whether a column holds numbers (and blanks) only."""
+    found = False
+    for row in table.rows:
+        cell = row[index]
+        value = cell.raw if isinstance(cell, Cell) else cell
+        if value is None:
+            continue
+        if as_number(value) is None:
+            return False
+        found = True
+    return found
+
+
+def _places(number: str) -> int:
+    """Return how many characters follow the decimal point (or exponent), -1 without one."""
+    for mark in ".e":
+        if mark in number:
+            return len(number) - number.rfind(mark) - 1
+    return -1
+
+
+class _Layout:
+    """Decides how wide every column becomes, and which ones have no room."""
+
+    def __init__(self, table: Table, width: int) -> None:
+        self._table = table
+        count = len(table.columns)
+        self._numeric = [_numeric(table, index) for index in range(count)]
+        self._cells = [self._content(index) for index in range(count)]
+        self._titles = [
+            values.width(values.escape(column.title)) if table.headed else 0
+            for column in table.columns
+        ]
+        self._widths = [
+            max(min(cells, _WIDEST) if width and not number else cells, title)
+            for cells, title, number in zip(self._cells, self._titles, self._numeric, strict=True)
+        ]
+        self.shown = list(range(count))
+        if width:
+            self._fit(width - table.indent)
+
+    def _content(self, index: int) -> int:
+        shown = [_text(row[index]) for row in self._table.rows]
+        if not self._numeric[index]:
+            return max((values.width(cell) for cell in shown), default=0)
+        # Numbers are lined up by their decimal points.
+        places = [_places(cell) for cell in shown]
+        most = max(places)
+        return max(len(cell) + most - own for cell, own in zip(shown, places, strict=True))
+
+    def _fit(self, width: int) -> None:
+        while (excess := self._total() - width) > 0:
+            index = max(self.shown, key=lambda i: self._widths[i] - self._least(i))
+            spare = self._widths[index] - self._least(index)
+            if spare > 0:
+                # A column at a time, the widest first and never below the next widest.
+                others = [self._widths[i] for i in self.shown if i != index]
+                step = max(1, self._widths[index] - max(others, default=0))
+                self._widths[index] -= min(spare, excess, step)
+                continue
+            droppable = [i for i in self.shown if self._table.columns[i].keep < FIXED]
+            if not droppable:
+                return
+            self.shown.remove(min(droppable, key=lambda i: (self._table.columns[i].keep, -i)))
+            self._restore()
+
+    def _restore(self) -> None:
+        """After a column went, let the others have the room that they were denied."""
+        for index in self.shown:
+            self._widths[index] = max(
+                min(self._cells[index], _WIDEST)
+                if not self._numeric[index]
+                else self._cells[index],
+                self._titles[index],
+            )
+
+    def _total(self) -> int:
+        return sum(self._widths[i] for i in self.shown) + _GAP * (len(self.shown) - 1)
+
+    def _least(self, index: int) -> int:
+        if self._numeric[index]:
+            return max(self._cells[index], min(self._titles[index], _NARROWEST_TITLE))
+        return min(self._widths[index], self._table.columns[index].narrow)
+
+    def alignment(self, index: int) -> str:
+        return "decimal" if self._numeric[index] else "left"
+
+    def title(self, index: int) -> str:
+        title = values.escape(self._table.columns[index].title)
+        room = self._widths[index]
+        if values.width(title) <= room:
+            return title
+        # The end of a dotted name is what tells it from its neighbours.
+        return values.ELLIPSIS + title[len(title) - room + 1 :]
+
+    def cell(self, cell: Cell | Scalar, index: int, *, colour: bool) -> str:
+        column = self._table.columns[index]
+        shown = _text(cell)
+        if not self._numeric[index]:
+            shown = values.cut(shown, self._widths[index], middle=column.middle)
+        return paint(shown, cell.tone if isinstance(cell, Cell) else "", colour=colour)
+
+
+def joined(blocks: Sequence[str]) -> str:
+    """Return blocks of text with an empty line between them; empty blocks are left out."""
+    return "\n\n".join(block for block in blocks if block)

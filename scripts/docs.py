@@ -1,0 +1,390 @@
+"""Write the generated parts of the documentation.
+
+usage: python scripts/docs.py [--check]
+
+A generated part stands between `<!-- generated: NAME -->` and `<!-- end generated -->`. With
+`--check` nothing is written; the exit status is 1 when a part is not what the code says now.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from gitml import config, errors
+from gitml.cli.lazy import ExampleCommand
+from gitml.cli.main import root
+from gitml.experiment import record
+from gitml.inputs import manifest
+from gitml.outputs import artifact
+
+TOP = Path(__file__).resolve().parent.parent
+DOCS = TOP / "docs"
+SCHEMA = DOCS / "reference" / "record.schema.json"
+
+_PART = re.compile(
+    r"(<!-- generated: (?P<name>[a-z-]+) -->\n).*?(<!-- end generated -->)", re.DOTALL
+)
+_ATTRIBUTE = re.compile(r"^ {4,8}(?P<name>\w+): (?P<text>.*)$")
+_ROLES = {
+    "weights": "Model weights.",
+    "metrics": "Files with the last values of metrics (JSON, YAML, TOML, or a CSV's last row).",
+    "history": "Tables of metrics over steps.",
+    "plots": "Images and plot data.",
+    "predictions": "Predictions, one row an example.",
+    "importance": "Feature importances.",
+    "explanations": "Explanations of predictions.",
+    "checkpoints": "Files that a run can resume from.",
+    "logs": "Logs.",
+    "other": "Everything else that is worth keeping.",
+}
+_RECORD = (
+    record.Record,
+    record.Segment,
+    record.Lock,
+    record.Nearest,
+    manifest.Manifest,
+    manifest.CommandInput,
+    manifest.CodeInput,
+    manifest.ModuleInput,
+    manifest.DataInput,
+    manifest.PartitionInput,
+    manifest.PartInput,
+    manifest.LibrariesInput,
+    artifact.Artifact,
+)
+
+
+def commands() -> str:
+    """Return the reference of every command, from click's own description of it."""
+    sections = []
+    for path, command in walk_commands():
+        ctx = click.Context(command, info_name=path)
+        title = f"{'##' if path == 'gitml' else '###'} {path}\n"
+        usage = " ".join([path, *command.collect_usage_pieces(ctx)])
+        sections.append(title)
+        sections.append(f"```text\n{usage}\n```\n")
+        sections.append(_help(command))
+        if isinstance(command, click.Group):
+            sections.append(_members(path, command, ctx))
+        else:
+            sections.append(_options(command, ctx))
+        if isinstance(command, ExampleCommand) and command.examples:
+            shown = "\n".join(command.examples)
+            sections.append(f"Examples:\n\n```sh\n{shown}\n```\n")
+    return "\n".join(part for part in sections if part)
+
+
+def walk_commands() -> Iterator[tuple[str, click.Command]]:
+    """Yield every command with its full name, in the order in which people meet them."""
+    yield from _walk("gitml", root)
+
+
+def _walk(path: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
+    yield path, command
+    if isinstance(command, click.Group):
+        ctx = click.Context(command, info_name=path)
+        for name in command.list_commands(ctx):
+            child = command.get_command(ctx, name)
+            assert child is not None
+            yield from _walk(f"{path} {name}", child)
+
+
+def _help(command: click.Command) -> str:
+    """Return the help text; what stands behind `\\b` keeps its lines."""
+    paragraphs = []
+    for paragraph in (command.help or "").replace("\f", "").split("\n\n"):
+        lines = [line.rstrip() for line in paragraph.splitlines()]
+        if lines and lines[0] == "\b":
+            if lines[1:] and lines[1] == "Examples:":
+                shown = "\n".join(line.strip() for line in lines[2:])
+                paragraphs.append(f"Examples:\n\n```sh\n{shown}\n```")
+            else:
+                paragraphs.append("```text\n" + "\n".join(lines[1:]) + "\n```")
+        else:
+            paragraphs.append(" ".join(line.strip() for line in lines))
+    return "\n\n".join(paragraphs) + "\n"
+
+
+def _members(path: str, group: click.Group, ctx: click.Context) -> str:
+    rows = ["| command | does |", "| --- | --- |"]
+    for name in group.list_commands(ctx):
+        child = group.get_command(ctx, name)
+        assert child is not None
+        anchor = f"{path} {name}".replace(" ", "-")
+        rows.append(f"| [`{path} {name}`](#{anchor}) | {child.get_short_help_str(120)} |")
+    return "\n".join([_options(group, ctx), *rows]) + "\n"
+
+
+def _options(command: click.Command, ctx: click.Context) -> str:
+    rows = []
+    for parameter in command.get_params(ctx):
+        found = parameter.get_help_record(ctx)
+        if found is not None and found[0] != "--help":
+            rows.append(f"| `{_cell(found[0])}` | {_cell(found[1])} |")
+    if not rows:
+        return ""
+    return "\n".join(["| option | means |", "| --- | --- |", *rows]) + "\n"
+
+
+def configuration() -> str:
+    """Return the keys of `gitml.yaml` with their meanings and defaults."""
+    top = _rows(config.Config, skip=("outputs", "declared", "code_inert"), texts=_TOP)
+    top.append(
+        f"| `code.inert` | {_attributes(config.Config)['code_inert']} | `[]` |",
+    )
+    outputs = _rows(config.Outputs, prefix="outputs.", texts=_ROLES)
+    data = _rows(config.DataSource)
+    metrics = _rows(config.MetricGoal, texts={"goal": "What is better.", "primary": _PRIMARY})
+    head = ["| key | meaning | default |", "| --- | --- | --- |"]
+    parts = [
+        *head,
+        *top,
+        "",
+        "### Outputs",
+        "",
+        _sentence(config.Outputs),
+        "",
+        *head,
+        *outputs,
+        "",
+        "### An entry of `data`",
+        "",
+        "A plain path, or a mapping with these keys:",
+        "",
+        *head,
+        *data,
+        "",
+        "### An entry of `metrics`",
+        "",
+        "`max`, `min`, or a mapping with these keys:",
+        "",
+        *head,
+        *metrics,
+    ]
+    return "\n".join(parts) + "\n"
+
+
+_TOP = {
+    "command": "What `gitml exp run` runs when no command is given; text or a list of words.",
+    "data": "Inputs of data: files and folders. What has a `.dvc` file is found anyway.",
+    "models": "Settings of a model registry, kept for later; not interpreted.",
+}
+_PRIMARY = "Whether this is the metric by which the best experiment is chosen; at most one is."
+
+
+def _rows(
+    kind: type, *, prefix: str = "", skip: tuple[str, ...] = (), texts: dict[str, str] | None = None
+) -> list[str]:
+    described = {**_attributes(kind), **(texts or {})}
+    rows = []
+    for field in msgspec.structs.fields(kind):
+        if field.name not in skip:
+            text = _sized(described[field.name], field.default)
+            rows.append(f"| `{prefix}{field.name}` | {_cell(text)} | {_default(field)} |")
+    return rows
+
+
+def _sized(text: str, default: Any) -> str:
+    """Say that a number of bytes may be written with a unit."""
+    if text.startswith("Bytes; ") and isinstance(default, int):
+        rest = text.removeprefix("Bytes; ")
+        return f"A size such as `500 kB`, `1 MiB` or a number of bytes; {rest}"
+    return text
+
+
+def _default(field: msgspec.structs.FieldInfo) -> str:
+    value = field.default
+    if value is msgspec.NODEFAULT and field.default_factory is not msgspec.NODEFAULT:
+        value = field.default_factory()
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    if isinstance(value, tuple):
+        return f"`[{', '.join(value)}]`"
+    if isinstance(value, dict):
+        return "`{}`"
+    if isinstance(value, int):
+        unit, name = max((n, t) for n, t in ((10**9, "GB"), (10**6, "MB")) if value % n == 0)
+        return f"`{value // unit} {name}`"
+    return f"`{value}`" if value else "none"
+
+
+def record_fields() -> str:
+    """Return every value of the record with its fields."""
+    _, components = msgspec.json.schema_components([record.Record], ref_template="{name}")
+    parts = []
+    for kind in _RECORD:
+        described = _attributes(kind)
+        schema = components[kind.__name__]
+        required = schema.get("required", [])
+        parts += [f"### {kind.__name__}", "", _sentence(kind), ""]
+        parts += ["| field | type | meaning |", "| --- | --- | --- |"]
+        for name, found in schema["properties"].items():
+            text = described.get(name) or _implied(kind, name)
+            optional = "" if name in required else "; may be missing"
+            parts.append(f"| `{name}` | {_type(found)}{optional} | {_cell(text)} |")
+        parts.append("")
+    return "\n".join(parts)
+
+
+def _implied(kind: type, name: str) -> str:
+    """Return the meaning of fields that their class's own sentence explains."""
+    known = {
+        ("Nearest", "experiment"): "Its name.",
+        ("Nearest", "commit"): "Its commit.",
+        ("Nearest", "level"): "How alike the two are, such as `near`.",
+        ("PartInput", "count"): "Number of examples.",
+        ("PartInput", "digest"): "Over the sorted ids.",
+        ("PartInput", "groups"): "Over the sorted ids of groups, where examples have groups.",
+        ("PartInput", "content"): "Over the content of the examples, where it is known.",
+        ("Manifest", "command"): "The program.",
+        ("Manifest", "code"): "The code.",
+        ("Manifest", "data"): "Name → input of data.",
+        ("Manifest", "libraries"): "Python and what was imported.",
+        ("Manifest", "partition"): "Which examples are in which part.",
+        ("Manifest", "schema"): "Version of this description.",
+    }
+    return known[kind.__name__, name]
+
+
+def _type(schema: dict[str, Any]) -> str:
+    if "$ref" in schema:
+        return f"[{schema['$ref']}](#{schema['$ref'].lower()})"
+    if "enum" in schema:
+        return ", ".join(f"`{value}`" for value in schema["enum"])
+    if "anyOf" in schema:
+        kinds = [_type(item) for item in schema["anyOf"]]
+        if sorted(kinds) == sorted(["null", "boolean", "integer", "number", "string"]):
+            return "scalar"
+        return " or ".join(kinds)
+    if schema.get("type") == "array":
+        return f"list of {_type(schema.get('items', {}))}"
+    if schema.get("type") == "object":
+        inner = schema.get("additionalProperties")
+        return f"object of {_type(inner)}" if isinstance(inner, dict) and inner else "object"
+    return str(schema.get("type", "any"))
+
+
+def error_family() -> str:
+    """Return the tree of exceptions, as the module draws it."""
+    lines = [line[4:] for line in (errors.__doc__ or "").splitlines() if line.startswith("    ")]
+    return "```text\n" + "\n".join(lines) + "\n```\n"
+
+
+def module_map() -> str:
+    """Return the packages with the first line of each module."""
+    parts = []
+    for folder in _packages():
+        parts += [f"### `gitml/{folder.name}/`", "", _first_line(folder / "__init__.py"), ""]
+        parts += ["| module | is for |", "| --- | --- |"]
+        parts += [f"| `{path.name}` | {_cell(_first_line(path))} |" for path in _modules(folder)]
+        parts.append("")
+    return "\n".join(parts)
+
+
+def _packages() -> list[Path]:
+    below = ["git", "storage", "inputs", "execution", "outputs", "experiment", "history"]
+    above = ["comparison", "operations", "views", "cli"]
+    return [TOP / "gitml" / name for name in below + above]
+
+
+def _modules(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("*.py") if path.name != "__init__.py")
+
+
+def _first_line(path: Path) -> str:
+    import ast
+
+    text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    return text.split("\n\n")[0].replace("\n", " ")
+
+
+def _sentence(kind: type) -> str:
+    return " ".join((kind.__doc__ or "").split("\n\n")[0].split())
+
+
+def _attributes(kind: type) -> dict[str, str]:
+    """Return the texts of the section `Attributes:` of a docstring, by name."""
+    _, _, section = (kind.__doc__ or "").partition("Attributes:\n")
+    found: dict[str, str] = {}
+    name = ""
+    for line in section.splitlines():
+        if start := _ATTRIBUTE.match(line):
+            name = start["name"]
+            found[name] = start["text"]
+        elif name and line.strip():
+            found[name] += " " + line.strip()
+    return found
+
+
+def _cell(text: str) -> str:
+    """Return text for a cell of a table."""
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def schema() -> str:
+    """Return the JSON schema of the record."""
+    return (
+        msgspec.json.format(
+            msgspec.json.encode(msgspec.json.schema(record.Record)), indent=1
+        ).decode()
+        + "\n"
+    )
+
+
+PARTS: dict[str, Callable[[], str]] = {
+    "commands": commands,
+    "configuration": configuration,
+    "record": record_fields,
+    "errors": error_family,
+    "modules": module_map,
+}
+
+
+def render(text: str) -> str:
+    """Return a page with its generated parts made anew."""
+
+    def part(found: re.Match[str]) -> str:
+        return f"{found[1]}\n{PARTS[found['name']]().rstrip()}\n\n{found[3]}"
+
+    return _PART.sub(part, text)
+
+
+def stale() -> dict[Path, str]:
+    """Return the files that are not what the code says, with what they should be."""
+    found = {}
+    for path in (*sorted(DOCS.rglob("*.md")), TOP / "README.md"):
+        text = path.read_text(encoding="utf-8")
+        wanted = render(text)
+        if wanted != text:
+            found[path] = wanted
+    wanted = schema()
+    if not SCHEMA.exists() or SCHEMA.read_text(encoding="utf-8") != wanted:
+        found[SCHEMA] = wanted
+    return found
+
+
+def main(words: list[str]) -> int:
+    """Write or check; return the exit status."""
+    if words not in ([], ["--check"]):
+        print(__doc__, file=sys.stderr)
+        return 2
+    found = stale()
+    for path, wanted in found.items():
+        place = path.relative_to(TOP)
+        if words:
+            print(f"{place} is out of date: make docs")
+        else:
+            path.write_text(wanted, encoding="utf-8")
+            print(f"wrote {place}")
+    return 1 if words and found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,269 @@
+"""Run the commands that the documentation shows, and compare or renew what they print.
+
+usage: python scripts/transcripts.py [PAGE…]
+
+Every ```console block of a page is run from its first `$ ` to its last, in one shell and one empty
+folder per page. Lines after a command that begin with `> ` continue it; other lines are what it
+prints. Without PAGE all pages are run, and what a command prints now is written into the page
+where it differs.
+
+- A command ends with status 0, unless its line ends in `# exit status N`.
+- `…` stands for the rest of a line or a part of it; a line that is only `…` stands for any lines.
+- Names of experiments, commit ids, times and decimal numbers may differ.
+- `<!-- file: NAME -->` before a fenced block writes the block to that file first.
+- `<!-- setup: … -->` runs commands that readers don't need to see.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from gitml.experiment.names import _ADJECTIVES, _NOUNS
+
+TOP = Path(__file__).resolve().parent.parent
+
+_BLOCK = re.compile(
+    r"(?:<!-- file: (?P<file>\S+) -->\n+)?^```(?P<kind>[a-z]*)\n(?P<text>.*?)^```$"
+    r"|<!-- setup:(?P<setup>.*?)-->",
+    re.MULTILINE | re.DOTALL,
+)
+_STATUS = re.compile(r"\s+# exit status (\d+)$")
+_MARK = "\x1e"
+_MASKS = (
+    (re.compile(rf"\b(?:{'|'.join(_ADJECTIVES)})-(?:{'|'.join(_NOUNS)})\b"), "<name>"),
+    (re.compile(r"\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?Z?)?)?"), "<time>"),
+    (re.compile(r"\b\d+(?:\.\d+)? (?:s|min|h)\b"), "<time>"),
+    (re.compile(r"\b(?=[0-9a-f]*\d)[0-9a-f]{7,64}\b"), "<id>"),
+    (re.compile(r"[+-]?\b\d+\.\d+(?:e-?\d+)?\b"), "<number>"),
+    (re.compile(r"[▁▂▃▄▅▆▇█]+"), "<curve>"),
+    (re.compile(r"[─┈-]{2,}"), "<rule>"),
+    (re.compile(r"\s+"), " "),
+)
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command of a page.
+
+    Attributes:
+        text: What the shell gets; several lines when it continues.
+        status: The exit status that it ends with.
+        shown: What the page says that it prints.
+        span: Where `shown` stands in the page, as offsets; None for what isn't shown.
+        line: Line of the page.
+    """
+
+    text: str
+    status: int
+    shown: str
+    span: tuple[int, int] | None
+    line: int
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command did."""
+
+    status: int
+    printed: str
+
+
+def pages() -> list[Path]:
+    """Return the pages that have commands to run."""
+    found = [TOP / "README.md", *sorted((TOP / "docs").rglob("*.md"))]
+    return [page for page in found if commands_of(page.read_text(encoding="utf-8"))]
+
+
+def commands_of(page: str) -> list[Command]:
+    """Return the commands of a page in their order; files are written by hidden commands."""
+    found: list[Command] = []
+    for block in _BLOCK.finditer(page):
+        line = page.count("\n", 0, block.start()) + 1
+        if block["setup"]:
+            found.append(Command(block["setup"].strip(), 0, "", None, line))
+        elif block["file"]:
+            text = f"mkdir -p \"$(dirname {block['file']})\" && cat > {block['file']} <<'FILE'\n"
+            found.append(Command(f"{text}{block['text']}FILE", 0, "", None, line))
+        elif block["kind"] == "console":
+            found += _console(block["text"], block.start("text"), line)
+    return found
+
+
+def _console(text: str, offset: int, line: int) -> Iterator[Command]:
+    lines = text.splitlines(keepends=True)
+    number = 0
+    while number < len(lines):
+        first = number
+        assert lines[number].startswith("$ "), f"line {line}: a console block begins with `$ `"
+        words = [lines[number][2:].rstrip("\n")]
+        number += 1
+        while number < len(lines) and lines[number].startswith("> "):
+            words.append(lines[number][2:].rstrip("\n"))
+            number += 1
+        start = offset + sum(map(len, lines[:number]))
+        end = start
+        while number < len(lines) and not lines[number].startswith("$ "):
+            end += len(lines[number])
+            number += 1
+        shown = text[start - offset : end - offset]
+        status = _STATUS.search(words[-1])
+        yield Command(
+            "\n".join(words), int(status[1]) if status else 0, shown, (start, end), line + first + 1
+        )
+
+
+def run(commands: list[Command], folder: Path) -> list[Answer]:
+    """Run commands one after the other in one shell, and return what each did."""
+    script = ["exec 2>&1"]
+    for command in commands:
+        script += [
+            command.text,
+            "__status=$?",
+            r"printf '\036%s\036' $__status",
+            "(exit $__status)",
+        ]
+    (folder / ".script").write_text("\n".join(script) + "\n", encoding="utf-8")
+    work = folder / "work"
+    work.mkdir()
+    done = subprocess.run(
+        ["bash", "--norc", str(folder / ".script")],
+        cwd=work,
+        env=_environment(folder),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    parts = done.stdout.split(_MARK)
+    return [
+        Answer(int(status), _tidy(printed, folder))
+        for printed, status in zip(parts[::2], parts[1::2], strict=False)
+    ]
+
+
+def _tidy(printed: str, folder: Path) -> str:
+    printed = printed.replace(f"{folder.resolve() / 'work'}", "~").replace(
+        str(folder / "work"), "~"
+    )
+    lines = [line.rsplit("\r", 1)[-1].rstrip() for line in printed.splitlines()]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    """Return an environment in which nothing of this machine's configuration leaks in."""
+    home = folder / "home"
+    home.mkdir()
+    (home / ".gitconfig").write_text(
+        "[user]\n\tname = Ada\n\temail = ada@example.org\n[init]\n\tdefaultBranch = main\n"
+        "[gc]\n\tauto = 0\n[maintenance]\n\tauto = false\n"
+    )
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("GIT_", "DVC_", "GITML_", "XDG_"))
+    }
+    # Matplotlib looks through every font once a home; a shared folder saves seconds a page.
+    fonts = Path(tempfile.gettempdir()) / f"gitml-docs-fonts-{os.getuid()}"
+    return kept | {
+        "HOME": str(home),
+        "PATH": f"{_programs(folder)}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}"
+        f"{os.environ['PATH']}",
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "DVC_NO_ANALYTICS": "1",
+        "DVC_SITE_CACHE_DIR": str(home / "dvc-site"),
+        "MPLCONFIGDIR": str(fonts),
+        "NO_COLOR": "1",
+        "COLUMNS": "100",
+        "LC_ALL": "C.UTF-8",
+        "TZ": "UTC",
+    }
+
+
+def _programs(folder: Path) -> Path:
+    """Return a folder that has `gitml`, for an environment that it isn't installed in."""
+    programs = folder / "bin"
+    programs.mkdir()
+    if not Path(sys.executable).with_name("gitml").exists():
+        program = programs / "gitml"
+        program.write_text(f'#!/bin/sh\nPYTHONPATH="{TOP}" exec "{sys.executable}" -m gitml "$@"\n')
+        program.chmod(0o755)
+    return programs
+
+
+def differences(commands: list[Command], answers: list[Answer]) -> Iterator[str]:
+    """Yield one text for each command that doesn't do what the page says."""
+    for number, command in enumerate(commands):
+        if number >= len(answers):
+            yield f"line {command.line}: never ran: {command.text}"
+            return
+        answer = answers[number]
+        if answer.status != command.status:
+            yield (
+                f"line {command.line}: `{command.text}` ended with {answer.status}, "
+                f"not {command.status}:\n{answer.printed}"
+            )
+        elif command.span is not None and not same(command.shown, answer.printed):
+            yield (
+                f"line {command.line}: `{command.text}` printed\n{answer.printed}"
+                f"where the page says\n{command.shown}"
+            )
+
+
+def same(shown: str, printed: str) -> bool:
+    """Tell whether a command printed what a page shows, but for what differs every time."""
+    pattern = []
+    for line in shown.splitlines():
+        if line.strip() == "…":
+            pattern.append(r"(?:.*\n)*?")
+        else:
+            pieces = (re.escape(mask(piece)) for piece in line.rstrip().split("…"))
+            pattern.append(".*".join(pieces) + r"\n")
+    text = "".join(f"{mask(line.rstrip())}\n" for line in printed.splitlines())
+    return re.fullmatch("".join(pattern), text) is not None
+
+
+def mask(line: str) -> str:
+    """Replace what differs from run to run and from machine to machine."""
+    for pattern, word in _MASKS:
+        line = pattern.sub(word, line)
+    return line
+
+
+def renew(page: Path) -> list[str]:
+    """Run a page, write what its commands print now into it, and return what went wrong."""
+    text = page.read_text(encoding="utf-8")
+    commands = commands_of(text)
+    folder = Path(tempfile.mkdtemp(prefix="gitml-docs-"))
+    try:
+        answers = run(commands, folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    wrong = [said for said in differences(commands, answers) if " ended with " in said]
+    for command, answer in reversed(list(zip(commands, answers, strict=False))):
+        if command.span is not None and not same(command.shown, answer.printed):
+            start, end = command.span
+            text = text[:start] + answer.printed + text[end:]
+    page.write_text(text, encoding="utf-8")
+    return wrong
+
+
+def main(words: list[str]) -> int:
+    """Renew the pages that are named, or all."""
+    status = 0
+    for page in [Path(word).resolve() for word in words] or pages():
+        wrong = renew(page)
+        print(f"{page.relative_to(TOP)}: {'; '.join(wrong) if wrong else 'done'}")
+        status = status or bool(wrong)
+    return int(status)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
