@@ -10,7 +10,7 @@ import hashlib
 import os
 import random
 import subprocess
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -32,44 +32,13 @@ from gitml.inputs.manifest import (
     ModuleInput,
 )
 from gitml.outputs.artifact import Artifact
+from gitml.values import Scalar
 
 START = 1_735_689_600  # 2025-01-01
 WHO = "Ann Author <ann@example.org>"
 
-_WORDS = [
-    "amber",
-    "brave",
-    "calm",
-    "deft",
-    "eager",
-    "fair",
-    "glad",
-    "happy",
-    "ideal",
-    "jolly",
-    "keen",
-    "lucid",
-    "mild",
-    "neat",
-    "open",
-]
-_NOUNS = [
-    "otter",
-    "lynx",
-    "heron",
-    "maple",
-    "comet",
-    "ridge",
-    "raven",
-    "tulip",
-    "wolf",
-    "yak",
-    "zebra",
-    "moose",
-    "newt",
-    "oak",
-    "fern",
-]
+_WORDS = ("amber", "brave", "calm", "deft", "eager", "fair", "glad", "happy", "ideal", "jolly")
+_NOUNS = ("otter", "lynx", "heron", "maple", "comet", "ridge", "raven", "tulip", "wolf", "yak")
 _LIBRARIES = {f"library-{n}": f"{n % 7}.{n % 11}.{n % 5}" for n in range(60)}
 
 
@@ -105,11 +74,16 @@ def make_record(number: int, study: str = "main", **changes: Any) -> Record:
     """Return the record of the number-th experiment of a sweep; `changes` replace fields."""
     draw = random.Random(number)
     lr = round(draw.uniform(1e-4, 1e-1), 5)
-    params = {"lr": lr, "optimizer.name": draw.choice(["adam", "sgd"]), "epochs": 10}
+    params: dict[str, Scalar] = {
+        "lr": lr,
+        "optimizer.name": draw.choice(["adam", "sgd"]),
+        "epochs": 10,
+    }
     params |= {f"model.option{n}": draw.randrange(100) for n in range(12)}
     params |= {"seed": number % 5, "num_workers": 4}
     settings = {name: value for name, value in params.items() if name != "num_workers"}
-    metrics = {"accuracy": round(draw.uniform(0.5, 0.99), 6), "loss": round(draw.random(), 6)}
+    metrics: dict[str, Scalar] = {"accuracy": round(draw.uniform(0.5, 0.99), 6)}
+    metrics["loss"] = round(draw.random(), 6)
     metrics |= {f"class{n}.f1": round(draw.random(), 6) for n in range(8)}
     syntax = hashlib.sha256(str(number % 10).encode()).hexdigest()
     modules = {
@@ -125,7 +99,7 @@ def make_record(number: int, study: str = "main", **changes: Any) -> Record:
     )
     moment = datetime.fromtimestamp(START + number * 60, UTC)
     record = Record(
-        name=f"{_WORDS[number % 15]}-{_NOUNS[number // 15 % 15]}-{number}",
+        name=f"{_WORDS[number % 10]}-{_NOUNS[number // 10 % 10]}-{number}",
         study=study,
         status="completed",
         created=moment.strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -276,7 +250,7 @@ class Stream:
 
 
 def make_experiments(
-    repository: Repository,
+    where: Repository | Path,
     count: int,
     study: str = "main",
     *,
@@ -284,16 +258,31 @@ def make_experiments(
     loose: bool = False,
     change: Callable[[Record], Record] = lambda record: record,
 ) -> None:
-    """Record `count` experiments of a sweep on a study."""
+    """Record `count` experiments of a sweep on a study; `loose` leaves objects as runs do."""
+    repository = discover(where) if isinstance(where, Path) else where
     with Stream(repository, loose=loose) as stream:
         for number in range(start, start + count):
             stream.experiment(change(make_record(number, study)))
 
 
-def experiments(count: int, study: str = "main") -> Iterator[Record]:
-    """Yield the records that `make_experiments` writes."""
+def make_dvc_experiments(folder: Path, count: int) -> None:
+    """Record `count` experiments as DVC keeps them: a reference each, below their baseline."""
+    repository = discover(folder)
+    base = repository.head
+    lines = []
     for number in range(count):
-        yield make_record(number, study)
+        record = make_record(number)
+        lines.append(f"commit refs/exps/{base[:2]}/{base[2:]}/{record.name}\n")
+        lines.append(f"committer {WHO} {START + number} +0000\ndata 3\nexp\nfrom {base}\n")
+        files = {
+            "params.yaml": f"lr: {record.params['lr']}\nseed: {record.params['seed']}\n",
+            "metrics.json": msgspec.json.encode(record.metrics).decode(),
+        }
+        for path, text in files.items():
+            lines.append(f"M 100644 inline {path}\ndata {len(text)}\n{text}\n")
+    stream = "".join(lines).encode()
+    command = ("git", "fast-import", "--quiet", "--force")
+    subprocess.run(command, cwd=folder, env=clean_environment(), input=stream, check=True)
 
 
 def _git(folder: Path, *arguments: str) -> None:

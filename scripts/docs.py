@@ -20,6 +20,7 @@ import msgspec
 from gitml import config, errors
 from gitml.cli.lazy import ExampleCommand
 from gitml.cli.main import root
+from gitml.execution import environment
 from gitml.experiment import record
 from gitml.inputs import manifest
 from gitml.outputs import artifact
@@ -101,8 +102,8 @@ def _help(command: click.Command) -> str:
     paragraphs = []
     for paragraph in (command.help or "").replace("\f", "").split("\n\n"):
         lines = [line.rstrip() for line in paragraph.splitlines()]
-        if lines and lines[0] == "\b":
-            if lines[1:] and lines[1] == "Examples:":
+        if lines and lines[0].strip() in ("\b", "\\b"):
+            if lines[1:] and lines[1].strip() == "Examples:":
                 shown = "\n".join(line.strip() for line in lines[2:])
                 paragraphs.append(f"Examples:\n\n```sh\n{shown}\n```")
             else:
@@ -271,6 +272,11 @@ def _type(schema: dict[str, Any]) -> str:
     return str(schema.get("type", "any"))
 
 
+def variables() -> str:
+    """Return the environment variables that a record keeps."""
+    return ", ".join(f"`{name}`" for name in environment.VARIABLES) + ".\n"
+
+
 def error_family() -> str:
     """Return the tree of exceptions, as the module draws it."""
     lines = [line[4:] for line in (errors.__doc__ or "").splitlines() if line.startswith("    ")]
@@ -342,6 +348,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "commands": commands,
     "configuration": configuration,
     "record": record_fields,
+    "variables": variables,
     "errors": error_family,
     "modules": module_map,
 }

@@ -246,9 +246,17 @@ def renew(page: Path) -> list[str]:
         answers = run(commands, folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    wrong = [said for said in differences(commands, answers) if " ended with " in said]
+    wrong = [
+        f"line {command.line}: `{command.text}` ended with {answer.status}\n{answer.printed}"
+        for command, answer in zip(commands, answers, strict=False)
+        if command.status != answer.status
+    ]
+    if len(answers) < len(commands):
+        wrong.append(f"line {commands[len(answers)].line}: never ran")
     for command, answer in reversed(list(zip(commands, answers, strict=False))):
-        if command.span is not None and not same(command.shown, answer.printed):
+        if answer.status != command.status or command.span is None:
+            continue
+        if not same(command.shown, answer.printed):
             start, end = command.span
             text = text[:start] + answer.printed + text[end:]
     page.write_text(text, encoding="utf-8")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from gitml import faults
 from gitml.errors import ContentionError, RepositoryError
-from gitml.git.command import DURABLE, Git
+from gitml.git.command import DURABLE, Git, GitFailed
 from gitml.git.repository import Repository
 
 GIVE_UP_SECONDS = 60.0
@@ -53,9 +53,20 @@ def commit_tree(
 
 
 def read_ref(git: Git, ref: str) -> str:
-    """Return the object that a full reference name points at, or empty if there is none."""
-    done = git.attempt("rev-parse", "--verify", "--quiet", "--end-of-options", ref)
-    return done.stdout.decode().strip() if done.returncode == 0 else ""
+    """Return the object that a full reference name points at, or empty if there is none.
+
+    Raises:
+        GitFailed: if the reference names an object that is missing.
+    """
+    # `rev-parse` would also find a tag whose name is the whole of `ref`.
+    arguments = ("show-ref", "--verify", "--hash", "--end-of-options", ref)
+    done = git.attempt(*arguments)
+    if done.returncode == 0:
+        return done.stdout.decode().strip()
+    said = done.stderr.decode("utf-8", "replace")
+    if "not a valid ref" in said:
+        return ""
+    raise GitFailed(arguments, done.returncode, said)
 
 
 def update_ref(git: Git, ref: str, new: str, old: str, reason: str) -> None:
@@ -213,6 +224,8 @@ def checked_out_at(repository: Repository, ref: str) -> Path | None:
 
     Moving such a branch would show its user changes that they didn't make.
     """
+    if not (repository.common_dir / "worktrees").is_dir():
+        return repository.root if ref == f"refs/heads/{repository.branch}" else None
     end = b"\0"
     done = repository.git.attempt("worktree", "list", "--porcelain", "-z")
     if done.returncode:  # Git before 2.36 knows no -z here

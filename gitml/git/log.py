@@ -73,7 +73,7 @@ def read_commit(git: Git, revision: str) -> Commit | None:
     )
     if done.returncode or not done.stdout:
         return None
-    return _parse(done.stdout.rstrip(b"\0").split(b"\0"))
+    return _parse(done.stdout.removesuffix(b"\0").split(b"\0"))
 
 
 def list_refs(git: Git, *patterns: str) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -16,6 +17,8 @@ from gitml.git.offline import without_promises
 # Fewer bytes than the smallest pipe holds, so that neither side can block while the other writes.
 _REQUEST_BYTES = 4096
 _BY_ID = re.compile(r"[0-9a-f]{40,64}(?![0-9a-z])")
+# Git ends at some of the others when they name nothing: `HEAD@{9}`, `@{u}`, `HEAD:../x`.
+_HARMLESS = re.compile(r"[\w./-]*(:(?!\.{0,2}/).*)?", re.ASCII)
 
 
 class _EndedError(Exception):
@@ -86,7 +89,7 @@ class ObjectReader:
         """
         if "\0" in name:
             return None
-        plain = "\n" not in name and not name.endswith("\r")
+        plain = _HARMLESS.fullmatch(name) and "\n" not in name and not name.endswith("\r")
         if plain and (not self._by_id_only or _BY_ID.match(name)):
             return name
         done = self._git.attempt("rev-parse", "--verify", "--quiet", "--end-of-options", name)
@@ -163,6 +166,28 @@ def read_object(git: Git, name: str) -> bytes | None:
 def write_blob(git: Git, data: bytes) -> str:
     """Write `data` as a blob, without any filter, and return its object id."""
     return git.text(*DURABLE, "hash-object", "-w", "-t", "blob", "--stdin", stdin=data)
+
+
+def write_blobs(git: Git, contents: Mapping[str, bytes], folder: Path) -> dict[str, str]:
+    """Write several blobs with one process and return name → object id.
+
+    Args:
+        git: Runner in the repository.
+        contents: Name → bytes.
+        folder: An empty private folder for files on the way; it is removed.
+
+    Raises:
+        RepositoryError: if the objects can't be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    files = []
+    try:
+        for number, data in enumerate(contents.values()):
+            files.append(folder / str(number))
+            files[-1].write_bytes(data)
+        return dict(zip(contents, write_files(git, files), strict=True))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def write_files(git: Git, paths: Iterable[Path]) -> list[str]:

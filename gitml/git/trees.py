@@ -104,6 +104,7 @@ def build_tree(
         RepositoryError: if a path is one that Git refuses (`.git`, `..`).
     """
     private = git.with_index(index)
+    index.parent.mkdir(parents=True, exist_ok=True)
     if base is not None:
         index.unlink(missing_ok=True)
         private.run(*PRIVATE, "read-tree", base)

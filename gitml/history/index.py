@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from gitml.errors import NotFoundError
+from gitml.errors import NotFoundError, RepositoryError
 from gitml.experiment.record import PATH, Record, decode
 from gitml.git.objects import read_object
 from gitml.git.repository import Repository
@@ -48,9 +48,15 @@ def open_index(repository: Repository, progress: Progress | None = None) -> Inde
 
 
 class Index:
-    """All experiments that the branches reach."""
+    """All experiments that the branches reach.
+
+    Attributes:
+        declared: Goals that hold besides those in the records, and instead of them: what the
+            configuration says now.
+    """
 
     def __init__(self, repository: Repository, progress: Progress | None = None) -> None:
+        self.declared = Goals()
         self._repository = repository
         self._store = Store(repository, progress)
 
@@ -148,7 +154,10 @@ class Index:
             NotFoundError: if the commit has no record, or it can't be fetched.
             RecordError: if it can't be read.
         """
-        data = read_object(self._repository.git, f"{commit}:{PATH}")
+        try:
+            data = read_object(self._repository.git, f"{commit}:{PATH}")
+        except RepositoryError:
+            data = None
         if data is None:
             raise NotFoundError(
                 f"The commit {commit[:12]} has no readable {PATH}.",
@@ -189,14 +198,15 @@ class Index:
         return found[0] if found else None
 
     def goals(self, study: str) -> Goals:
-        """Return what a study optimises, as its newest experiment that says so has it."""
+        """Return what a study optimises: as declared, else as its newest experiment says."""
         found = self._ask(
             "SELECT e.primary_metric, e.goals FROM line l JOIN experiments e ON e.id = l.id"
             " WHERE l.study = ? AND (e.primary_metric != '' OR e.goals != '')"
             " ORDER BY l.position DESC LIMIT 1",
             (study,),
         )
-        return Goals(found[0][0], decode_texts(found[0][1] or "{}")) if found else Goals()
+        primary, goals = (found[0][0], decode_texts(found[0][1] or "{}")) if found else ("", {})
+        return Goals(self.declared.primary or primary, goals | self.declared.goals)
 
     def ranked(self, study: str, limit: int = -1, before: int | None = None) -> list[Row]:
         """Return a study's completed experiments, the best first; empty without a primary metric.

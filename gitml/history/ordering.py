@@ -49,7 +49,7 @@ def sorted_rows(rows: Iterable[Row], keys: Sequence[Sort]) -> list[Row]:
                 missing.append(row)
             elif number is None:
                 texts.append((str(value), row))
-            elif math.isnan(number):
+            elif isinstance(number, float) and math.isnan(number):
                 unordered.append(row)
             else:
                 numbers.append((number, row))

@@ -14,7 +14,6 @@ from gitml.experiment.message import EXPERIMENT, FINGERPRINT, LOOKUP, STATUS
 from gitml.experiment.record import PATH, SCHEMA, Record, decode
 from gitml.git.objects import ObjectReader
 from gitml.git.repository import Repository
-from gitml.history.local import LocalObjects, is_partial
 from gitml.history.rows import UNREADABLE
 from gitml.history.walk import Step
 from gitml.inputs.manifest import COMPONENTS
@@ -60,7 +59,7 @@ def read_records(
     """Yield what the index stores for each experiment among the commits; nothing is fetched."""
     wanted = [f"{step.commit.tree}:{PATH}" for step in steps]
     partial = is_partial(repository) if wanted else False
-    contents = _read_all(repository, wanted, partial=partial)
+    contents = _read_all(repository, wanted)
     for count, (step, data) in enumerate(zip(steps, contents, strict=True), 1):
         yield step, interpret(step, data, partial=partial)
         if progress is not None and (count % _REPORT_EVERY == 0 or count == len(steps)):
@@ -152,9 +151,16 @@ def _sources(record: Record) -> set[str]:
     return {artifact.source for artifact in record.artifacts if artifact.source}
 
 
-def _read_all(
-    repository: Repository, names: Sequence[str], *, partial: bool
-) -> Iterator[bytes | None]:
+def is_partial(repository: Repository) -> bool:
+    """Whether objects may be missing here on purpose."""
+    try:
+        text = (repository.common_dir / "config").read_bytes().lower()
+    except OSError:
+        return False
+    return b"partialclone" in text or b"promisor" in text
+
+
+def _read_all(repository: Repository, names: Sequence[str]) -> Iterator[bytes | None]:
     """Yield the content of each object, None for what can't be read here."""
     done = 0
     while done < len(names):
@@ -164,9 +170,6 @@ def _read_all(
                     done += 1
                     yield data
         except RepositoryError:
-            if partial:
-                yield from LocalObjects(repository).read_paths(names[done:])
-                return
             # Git ends at a corrupt object; the others are sound.
             done += 1
             yield None

@@ -93,6 +93,8 @@ def _update(
     changed = {study_of(ref) for ref, _ in present.items() ^ stored.items()}
     if not extend(connection, present, stored, steps):
         rebuild(connection, present, stored, changed)
+    # What a branch reaches again is not lost any more.
+    connection.execute("DELETE FROM lost WHERE tip IN (SELECT oid FROM commits)")
     connection.execute("DELETE FROM tips")
     connection.executemany(
         "INSERT INTO tips VALUES (?, ?, ?)",
@@ -121,6 +123,8 @@ def _walk_new(
             # What was walked isn't kept: the walk would end there next time.
             problems[ref] = f"{ref} can't be read: {error.message}"
             continue
+        if not found:
+            problems[ref] = f"{ref} points at {tip[:12]}, which is not a commit."
         steps += found
         known.walked.update(step.commit.oid for step in found)
     return steps, problems

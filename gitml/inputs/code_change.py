@@ -118,7 +118,7 @@ class _Newcomer:
 
     def counts(self, path: str, kind: str) -> bool:
         folder, _, file = path.rpartition("/")
-        if folder in self._listed:
+        if self._is_listed(folder, file):
             return True
         if kind == "removed":
             return False
@@ -133,6 +133,24 @@ class _Newcomer:
             or (home in self._context.roots and self._shadows(name))
             or name in self._mentioned()
         )
+
+    def _is_listed(self, folder: str, file: str) -> bool:
+        """Return whether a program that listed what it listed would come across a file."""
+        if folder in self._listed:
+            return True
+        parent = folder.rpartition("/")[0]
+        if file == "__init__.py" and folder and parent in self._listed:
+            return True
+        # A folder that was walked through, not just listed, would be walked through here too.
+        above = folder
+        while above:
+            above = above.rpartition("/")[0]
+            prefix = f"{above}/" if above else ""
+            if above in self._listed and any(
+                one != above and one.startswith(prefix) for one in self._listed
+            ):
+                return True
+        return False
 
     def _shadows(self, name: str) -> bool:
         import sys

@@ -49,7 +49,7 @@ _NOISE_PARTS = frozenset(
     """.split()  # noqa: SIM905
 )
 _NOISE_NAME = re.compile(
-    r".*\.(?:pyc|pyo|pth|so(?:\.[0-9.]+)?|dylib|pyd|nbi|nbc|lock|sock|pid)\Z|pyvenv\.cfg\Z"
+    r".*\.(?:pyc|pyo|so(?:\.[0-9.]+)?|dylib|pyd|nbi|nbc|lock|sock|pid)\Z|pyvenv\.cfg\Z"
     r"|fontlist-v[0-9]+\.json\Z|\.DS_Store\Z|\.dvcignore\Z|\.gitignore\Z"
 )
 # What `tempfile`, multiprocessing and compilers leave in a temporary folder during a run.

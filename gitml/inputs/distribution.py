@@ -7,7 +7,6 @@ import json
 import re
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import unquote, urlsplit
 
 import msgspec
 
@@ -197,7 +196,7 @@ def _source(direct: dict[str, Any]) -> dict[str, Any]:
     if isinstance(vcs, dict):
         commit = str(vcs.get("commit_id") or "")
         return {"source": "vcs", "url": mask_tokens(url), "commit": commit}
-    path = unquote(urlsplit(url).path) if url.startswith("file:") else ""
+    path = _local_path(url)
     if isinstance(folder, dict) and folder.get("editable"):
         return {"source": "editable", "folder": path}
     if path:
@@ -209,3 +208,12 @@ def _source(direct: dict[str, Any]) -> dict[str, Any]:
         "url": mask_tokens(url),
         "hashes": tuple(sorted(f"{name}={value}" for name, value in pairs)),
     }
+
+
+def _local_path(url: str) -> str:
+    """Return the path of a `file:` address, else nothing."""
+    if not url.startswith("file:"):
+        return ""
+    from urllib.parse import unquote, urlsplit
+
+    return unquote(urlsplit(url).path)

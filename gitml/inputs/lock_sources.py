@@ -11,7 +11,6 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import msgspec
 
@@ -104,6 +103,8 @@ def _archive(entry: object) -> Archive | None:
         sha256 = value if kind == "sha256" else None
     if not isinstance(url, str) or not isinstance(sha256, str) or not _SHA256.match(sha256):
         return None
+    from urllib.parse import unquote, urlsplit
+
     size = entry.get("size")
     name = str(entry.get("name") or unquote(urlsplit(url).path.rpartition("/")[2]))
     known = size if isinstance(size, int) and size > 0 else 0

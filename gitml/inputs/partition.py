@@ -6,9 +6,7 @@ data that grew puts half of the old test set into training.
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import json
 from collections.abc import Iterable
 from typing import Any
@@ -73,6 +71,9 @@ def ids_digest(ids: Iterable[str]) -> str:
 
 
 def _from_csv(text: str, name: str) -> _Parts:
+    import csv
+    import io
+
     parts: _Parts = {}
     try:
         rows = csv.reader(io.StringIO(text, newline=""), strict=True)

@@ -39,7 +39,12 @@ def code_rules(
     )
 
 
-def import_context(project: Project, recorded: Manifest, syntax: SyntaxReader) -> ImportContext:
+def import_context(
+    project: Project,
+    recorded: Manifest,
+    installed: Mapping[str, Distribution],
+    syntax: SyntaxReader,
+) -> ImportContext:
     """Return what is known about the imports of a recorded run, to judge files that are new."""
     folders = {"", project.folder, project.in_repository("src")}
     for word in recorded.command.program:
@@ -48,7 +53,12 @@ def import_context(project: Project, recorded: Manifest, syntax: SyntaxReader) -
             folders.add(os.path.dirname(path))
     return ImportContext(
         roots=tuple(sorted(folders)),
-        imported=frozenset(name.replace("-", "_") for name in recorded.libraries.imported),
+        imported=frozenset(
+            top
+            for name in recorded.libraries.imported
+            if name in installed
+            for top in installed[name].top_level
+        ),
         mentioned=lambda: words_in(
             syntax.contents(module.content for module in recorded.code.modules.values())
         ),

@@ -121,6 +121,7 @@ def execute(
             env=environment_for(folder / "trace", folder, os.environ),
             log=folder / "log.txt",
             capture=capture,
+            on_interrupt=lambda: say("Waiting for the command to end; Ctrl-C again kills it."),
         )
     finally:
         for sentence in restore_params(entry):
@@ -131,6 +132,7 @@ def execute(
         state="interrupted" if outcome.interrupted else "finished",
         segments=(*entry.segments, msgspec.to_builtins(segment)),
         seconds=entry.seconds + outcome.seconds,
+        options={**entry.options, "trouble": [*outcome.trouble]},
     )
     faults.reach("run.finished")
     if outcome.exit_status and run.isolated:

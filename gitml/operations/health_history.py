@@ -51,7 +51,7 @@ def index(scene: Scene) -> Iterator[Finding]:
 
     with open_index(scene.repository) as opened:
         count = opened.count(hidden=True)
-        yield Finding("ok", "index", f"{count:,} experiments, up to date with the branches")
+        yield Finding("ok", "index", f"up to date with the branches: {count:,} recorded")
         if opened.in_memory:
             yield Finding(
                 "warning",

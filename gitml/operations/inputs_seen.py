@@ -78,7 +78,8 @@ def inputs_as_seen(
     read = {_relative(path, roots): first for path, first in trace.read.items()}
     inside = {path for path in read if not os.path.isabs(path)}
     wrote = frozenset(path for path in trace.written if not trace.read.get(path, False))
-    outputs_only = written_only(plan.reading.args, wrote, str(root / plan.folder))
+    read_first = {path for path, first in trace.read.items() if first}
+    outputs_only = written_only(plan.reading.args, wrote, str(root / plan.folder), read=read_first)
     data, init_from, warnings = _observed_data(
         project, index, plan, root, trace, read, written, known_outputs, since
     )

@@ -5,12 +5,17 @@ from __future__ import annotations
 from gitml.errors import RepositoryError
 from gitml.experiment.study import require_free_branch
 from gitml.git.commits import commit_tree
-from gitml.git.log import list_refs
-from gitml.git.repository import in_progress, require_identity, require_work_tree
+from gitml.git.repository import (
+    Repository,
+    in_progress,
+    require_identity,
+    require_work_tree,
+)
 from gitml.history.index import Index
 from gitml.operations.project import Project
 from gitml.operations.seen import Verdict
 from gitml.storage.durable import free_space_for
+from gitml.storage.objects import probe
 
 _SPARE_BYTES = 32_000_000
 
@@ -33,7 +38,7 @@ def check_before_running(project: Project, study: str) -> None:
         )
     require_identity(repository, project.git_config)
     require_free_branch(repository, study)
-    if "refs/heads/exp" in list_refs(repository.git, "refs/heads/exp"):
+    if _has_branch_exp(repository):
         raise RepositoryError(
             "There is a branch named exp, so there can be none named exp/….",
             hint="git branch -m exp another-name",
@@ -59,4 +64,16 @@ def _check_space(project: Project, expected: int) -> None:
     project.state_dir.mkdir(parents=True, exist_ok=True)
     free_space_for(project.state_dir, _SPARE_BYTES)
     if project.storage is not None:
+        probe(project.storage)
         free_space_for(project.storage.root, _SPARE_BYTES + 2 * expected)
+
+
+def _has_branch_exp(repository: Repository) -> bool:
+    """Whether a branch is in the way; read from files, since it is asked before every run."""
+    if (repository.common_dir / "refs/heads/exp").is_file():
+        return True
+    try:
+        packed = (repository.common_dir / "packed-refs").read_bytes()
+    except OSError:
+        return False
+    return b" refs/heads/exp\n" in packed

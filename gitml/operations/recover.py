@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
-from gitml.errors import GitmlError, RecordError
+from gitml.errors import ExecutionError, GitmlError, RecordError
 from gitml.execution import journal
 from gitml.execution.borrowed import restore_params
 from gitml.execution.journal import Entry
@@ -42,8 +43,10 @@ def recover(start: Path, say: Callable[[str], None]) -> list[Recovered]:
     project = open_project(start)
     found: list[Recovered] = []
     for entry in journal.entries(project.runs_dir):
-        if journal.alive(entry):
-            continue
+        try:
+            entry = journal.adopt(entry)
+        except (ExecutionError, RecordError):
+            continue  # it is alive, or another process is recovering it
         for sentence in restore_params(entry):
             say(sentence)
         with open_index(project.repository) as index:
@@ -54,8 +57,10 @@ def recover(start: Path, say: Callable[[str], None]) -> list[Recovered]:
 def tidy(project: Project, say: Callable[[str], None]) -> None:
     """Put back parameter files of killed runs; what every command does before its own work."""
     for entry in journal.entries(project.runs_dir):
-        if entry.params_backup and not journal.alive(entry):
-            for sentence in restore_params(entry):
+        if not entry.params_backup or journal.alive(entry):
+            continue
+        with suppress(ExecutionError, RecordError):
+            for sentence in restore_params(journal.adopt(entry)):
                 say(sentence)
 
 

@@ -116,17 +116,20 @@ def _compare_code(project: Project, record: Record, row: Row, plan: Plan) -> Seq
     """Compare the candidate's commit with the present snapshot, file by file."""
     outputs = {artifact.path for artifact in record.artifacts}
     outputs |= {f"{artifact.path}.dvc" for artifact in record.artifacts}
-    changes = [
-        (change.path, change.old or None, change.new or None)
-        for change in diff_trees(project.repository.git, row.commit, plan.snapshot.tree)
+    differing = diff_trees(project.repository.git, row.commit, plan.snapshot.tree)
+    changes = [(change.path, change.old or None, change.new or None) for change in differing]
+    links = [
+        change.path
+        for change in differing
+        if {change.old_mode, change.new_mode} & {"120000", "160000"}
     ]
     if not changes:
         return ()
     excluded = {*outputs, *plan.params_files, *record.inputs.data}
     rules = code_rules(project, excluded, plan.reading.scripts)
     with SyntaxReader(project) as syntax:
-        context = import_context(project, record.inputs, syntax)
-        found = which_changed(changes, record.inputs.code, rules, syntax.digest, context)
+        context = import_context(project, record.inputs, plan.installed, syntax)
+        found = which_changed(changes, record.inputs.code, rules, syntax.digest, context, links)
     # A file that is inert by rule is no code, so its change is not worth a word.
     return sameness.compare_code(
         change for change in found if change.counts or rules.is_module(change.path)

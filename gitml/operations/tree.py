@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from gitml.experiment.record import FOLDER
-from gitml.git.objects import ObjectReader, write_blob
+from gitml.git.objects import ObjectReader, write_blobs
 from gitml.git.trees import build_tree
 from gitml.inputs.code import TreeEntry
 from gitml.operations.plan import ignored_among
@@ -31,7 +32,7 @@ def experiment_tree(
 
     Args:
         project: Where.
-        index_file: A private index file.
+        index_file: A private index file that holds the snapshot, if it is there; it is used up.
         snapshot: Tree to begin with.
         entries: Its files.
         texts: Path → bytes to put into Git.
@@ -62,9 +63,20 @@ def experiment_tree(
         for entry in known:
             if entry == path or entry.startswith(f"{path}/"):
                 changes[entry] = None
-    for path, content in written.items():
-        changes[path] = (FILE, write_blob(git, content))
-    return build_tree(git, index_file, snapshot, changes)
+    oids = write_blobs(git, written, index_file.with_suffix(".blobs"))
+    changes.update({path: (FILE, oid) for path, oid in oids.items()})
+    return build_tree(git, *_beginning(index_file, snapshot), changes)
+
+
+def _beginning(index_file: Path, snapshot: str) -> tuple[Path, str | None]:
+    """Return a private index and the tree to begin with: None if the index holds it already."""
+    used = index_file.with_suffix(".used")
+    try:
+        # Renamed first, so that an index that is half changed is never taken for the snapshot's.
+        os.replace(index_file, used)
+    except FileNotFoundError:
+        return used, snapshot
+    return used, None
 
 
 def _pointer_files(
@@ -75,6 +87,8 @@ def _pointer_files(
     DVC doesn't look for pointers in folders that Git ignores, so the pointer of an output in such
     a folder lies in the nearest folder above that isn't ignored.
     """
+    if not pointers:
+        return {}
     ignored = ignored_among(project, _questions(pointers))
     written: dict[str, bytes] = {}
     rules: dict[str, list[str]] = {}
@@ -88,13 +102,14 @@ def _pointer_files(
             rules.setdefault(folder, []).append(f"!/{name}")
         if "/" not in inside:
             rules.setdefault(folder, []).append(inside)
+    places = {folder: f"{folder}/.gitignore" if folder else ".gitignore" for folder in rules}
+    present = _contents(project, known, places.values())
     for folder, names in rules.items():
-        place = f"{folder}/.gitignore" if folder else ".gitignore"
-        text = _content(project, known, place)
+        before = text = present.get(places[folder], b"")
         for name in names:
             text = text + f"{name}\n".encode() if name.startswith("!/") else add_ignore(text, name)
-        if text != _content(project, known, place):
-            written[place] = text
+        if text != before:
+            written[places[folder]] = text
     return written
 
 
@@ -124,8 +139,10 @@ def _renamed(pointer: Pointer, path: str) -> Pointer:
     return Pointer(path=path, digest=pointer.digest, size=pointer.size, files=pointer.files)
 
 
-def _content(project: Project, known: Mapping[str, str], path: str) -> bytes:
-    if path not in known:
-        return b""
+def _contents(project: Project, known: Mapping[str, str], paths: Iterable[str]) -> dict[str, bytes]:
+    there = [path for path in paths if path in known]
+    if not there:
+        return {}
     with ObjectReader(project.repository.git) as reader:
-        return reader.read(known[path]) or b""
+        contents = reader.read_many([known[path] for path in there])
+        return {path: data or b"" for path, data in zip(there, contents, strict=True)}

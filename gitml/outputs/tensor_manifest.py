@@ -19,7 +19,7 @@ from gitml.errors import RecordError, StorageError
 from gitml.outputs.safetensors_file import read_header
 from gitml.outputs.tensor_layout import TensorEntry
 
-CHUNK = 1 << 20
+CHUNK = 512 << 10
 _PARALLEL = 32 << 20
 
 
@@ -52,7 +52,7 @@ class TensorSummary(msgspec.Struct, frozen=True, omit_defaults=True):
 def manifest(paths: Iterable[Path]) -> list[TensorSummary]:
     """Return a summary of every tensor in the safetensors files, sorted by name.
 
-    The files are read once, in pieces of 1 MiB. Without numpy there are digests only.
+    The files are read once, in pieces of 512 KiB. Without numpy there are digests only.
 
     Raises:
         NotFoundError: if a file doesn't exist.

@@ -87,10 +87,13 @@ class Statistics:
         count = values.size
         self._largest = max(self._largest, float(values.max()), -float(values.min()))
         mean = float(values.mean())
-        values = values - mean
+        spread = squares - count * mean * mean
+        if spread < 1e-6 * squares:  # too few digits are left of the difference
+            values = values - mean
+            spread = float(values.dot(values))
         total = self._count + count
         shift = mean - self._mean
-        self._spread += float(values.dot(values)) + shift * shift * self._count * count / total
+        self._spread += spread + shift * shift * self._count * count / total
         self._mean += shift * count / total
         self._squares += squares
         self._count = total

@@ -113,9 +113,9 @@ def probe(storage: Storage) -> None:
     Raises:
         StorageError: It can't; the message says why.
     """
-    with disk_errors(f"write to the DVC cache {storage.cache}", storage.cache):
-        with temporary(storage) as path:
-            path.write_bytes(b"\0")
+    what = f"write to the DVC cache {storage.cache}"
+    with disk_errors(what, storage.cache), temporary(storage) as path:
+        path.write_bytes(b"\0")
 
 
 def clear_leftovers(storage: Storage) -> int:

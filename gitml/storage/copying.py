@@ -99,15 +99,13 @@ def _copy_once(source: Path | str, target: Path, want_sha256: bool, durable: boo
             faults.reach("storage.copying")
             pump = _Pump(reading, writing, target.parent, want_sha256)
             size = pump.run(before.st_size)
-            if size != before.st_size or not same_file(before, os.fstat(reading)):
+            # By name: another file may have been renamed to it meanwhile.
+            if size != before.st_size or not same_file(before, os.stat(source)):
                 raise _Changed
             if durable:
                 sync_descriptor(writing)
         finally:
             os.close(writing)
-        # The name may have been given to another file meanwhile.
-        if not same_file(before, os.stat(source)):
-            raise _Changed
     finally:
         os.close(reading)
     return Copied(digest=pump.digest, size=size, sha256=pump.sha256, source=before)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from gitml.errors import StorageError
 from gitml.storage import cache
 from gitml.storage.copying import clone, copy_and_hash
 from gitml.storage.digests import digest_of
@@ -38,7 +39,14 @@ class FolderRemote:
         self._place = msgspec.structs.replace(storage, cache=place)
 
     def has(self, sizes: dict[str, int | None]) -> set[str]:
-        """Return which of the digests are there (with the given size, when known)."""
+        """Return which of the digests are there (with the given size, when known).
+
+        Raises:
+            StorageError: The folder can't be read, so that nobody knows.
+        """
+        problem = self.problem()
+        if problem:
+            raise StorageError(problem, hint="Is the disk mounted? See `dvc remote list`.")
         return {
             digest
             for digest, size in sizes.items()

@@ -24,11 +24,13 @@ def render(result: CheckResult, *, colour: bool = False) -> str:
     verb = f"recorded by {name}" if same else f"nearest is {name}"
     lines = [f"{word}: {result.level}, {verb} ({sentences.who(row)})"]
     pairs = [("metrics", sentences.metrics(row.metrics, row.primary))]
-    for number, item in enumerate(result.differences[:_SHOWN]):
-        pairs.append(("" if number else "differs", sentences.difference(item)))
-    if len(result.differences) > _SHOWN:
-        pairs.append(("", f"… and {len(result.differences) - _SHOWN} more (--json has all)"))
-    if not result.differences:
+    counting = sorted(result.differences, key=lambda item: not item.counts)
+    for number, item in enumerate(counting[:_SHOWN]):
+        note = "" if item.counts else " (doesn't count)"
+        pairs.append(("" if number else "differs", sentences.differences([item]) + note))
+    if len(counting) > _SHOWN:
+        pairs.append(("", f"… and {len(counting) - _SHOWN} more (--json has all)"))
+    if not counting:
         pairs.append(("differs", "in nothing"))
     if result.blocked:
         pairs += [

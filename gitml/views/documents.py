@@ -12,7 +12,7 @@ from gitml.values import to_json
 
 if TYPE_CHECKING:
     from gitml.history.rows import Row
-    from gitml.inputs.sameness import Difference
+    from gitml.inputs.difference import Difference
     from gitml.operations.check import CheckResult
     from gitml.operations.health import Finding
     from gitml.operations.init import Initialised

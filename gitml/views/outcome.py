@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from gitml.operations.run import RunResult
 
 _TAIL_LINES = 10
-_DIFFERENCES = 4
 _SAME = ("identical", "equivalent")
 
 
@@ -84,11 +83,7 @@ def _planned(result: RunResult) -> str:
 
 def _inputs(result: RunResult) -> str:
     """Say how the inputs relate to the nearest recorded experiment."""
-    counted = [item for item in result.differences if item.counts]
-    shown = list(counted or result.differences)
-    text = ", ".join(sentences.difference(item) for item in shown[:_DIFFERENCES])
-    more = len(shown) - _DIFFERENCES
-    text += f" and {more} more" if more > 0 else ""
+    text = sentences.differences(result.differences) if result.differences else ""
     if result.level in _SAME:
         return f"{result.level}: {text}" if text else result.level
     if result.nearest is None:

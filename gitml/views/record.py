@@ -229,7 +229,9 @@ def _events(events: Sequence[Event]) -> Section:
             for value in event.body.values()
         )
         who = values.escape(event.author)
-        lines.append(f"{values.age_of(event.committed)}, {who}: {values.escape(event.kind)} {body}".rstrip())
+        lines.append(
+            f"{values.age_of(event.committed)}, {who}: {values.escape(event.kind)} {body}".rstrip()
+        )
     return Section("Since then", lines=tuple(lines))
 
 

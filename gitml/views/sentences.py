@@ -10,7 +10,7 @@ from gitml.views import values
 
 if TYPE_CHECKING:
     from gitml.history.rows import Row
-    from gitml.inputs.sameness import Difference
+    from gitml.inputs.difference import Difference
     from gitml.operations.apply import Applied
     from gitml.operations.init import Initialised
     from gitml.operations.recover import Recovered
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 _LABEL = 10
 _METRICS_SHOWN = 6
-_HEX = frozenset("0123456789abcdef")
 
 
 def labelled(pairs: Iterable[tuple[str, str]]) -> list[str]:
@@ -42,13 +41,11 @@ def metrics(found: dict[str, Scalar], primary: str = "") -> str:
     return f"{text} and {more} more" if more > 0 else text
 
 
-def difference(item: Difference) -> str:
-    """Return one differing input: `optimizer.lr 0.1 → 0.01`, `train.py (formatting)`."""
-    name = values.escape(item.name)
-    name = f"{name} ({item.input})" if item.input in ("data", "libraries", "partition") else name
-    step = _step(item.recorded, item.planned)
-    text = f"{name}: {step}" if item.input == "code" else f"{name} {step}"
-    return text if item.counts else f"{text}, which doesn't count"
+def differences(found: Iterable[Difference]) -> str:
+    """Return differing inputs on one line: `lr 0.1 → 0.01, formatting of train.py`."""
+    from gitml.inputs.sameness import describe
+
+    return values.escape(describe(found))
 
 
 def initialised(done: Initialised) -> str:
@@ -102,21 +99,3 @@ def recovered(found: Sequence[Recovered]) -> str:
         more = f" (gitml exp run --resume {name})" if item.outcome == "interrupted" else ""
         lines.append(f"{name}: {values.escape(item.outcome)}{at}{more}")
     return "\n".join(lines)
-
-
-def _step(old: Scalar, new: Scalar) -> str:
-    first, second = _value(old), _value(new)
-    if not second:
-        return first if first else "differs"
-    return f"{first or values.MISSING} → {second}"
-
-
-def _value(value: Scalar) -> str:
-    if value is None or value == "":
-        return ""
-    if not isinstance(value, str):
-        return values.scalar(value)
-    bare = value.removeprefix("sha256:").removesuffix(".dir")
-    if len(bare) >= 32 and not set(bare) - _HEX:
-        return bare[: values.SHORT]
-    return values.cut(values.escape(value), 60)

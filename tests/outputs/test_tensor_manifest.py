@@ -74,6 +74,13 @@ def test_other_elements_have_statistics_too(tmp_path, dtype):
     assert (summary.mean is None) == (dtype == torch.complex64)
 
 
+def test_a_small_deviation_around_a_large_mean_is_not_lost(tmp_path):
+    weights = 1000 + torch.randn(300_000, dtype=torch.float64) * 1e-3
+    save_file({"w": weights}, tmp_path / "m.safetensors")
+    (summary,) = manifest([tmp_path / "m.safetensors"])
+    assert summary.deviation == pytest.approx(weights.std(correction=0).item(), rel=1e-5)
+
+
 def test_nan_and_infinity_are_counted_and_left_out(tmp_path):
     tensor = torch.tensor([1.0, math.nan, -3.0, math.inf])
     save_file(

@@ -85,8 +85,9 @@ def test_a_file_that_changes_while_it_is_stored_is_refused_and_leaves_nothing(
     assert os.listdir(storage.cache / cache.TEMPORARY) == []
 
 
+@pytest.mark.parametrize("how", ["written", "replaced"])
 def test_a_file_that_holds_still_again_is_stored_as_it_is_then(
-    storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"first")
@@ -96,7 +97,11 @@ def test_a_file_that_holds_still_again_is_stored_as_it_is_then(
     def interfere(pump: copying._Pump, expected: int) -> int:
         size = real(pump, expected)
         if not seen:
-            path.write_bytes(b"second")
+            (tmp_path / "other").write_bytes(b"second")
+            if how == "written":
+                path.write_bytes(b"second")
+            else:
+                (tmp_path / "other").replace(path)
         seen.append(size)
         return size
 

@@ -342,6 +342,8 @@ def test_a_remote_that_is_not_there_is_one_sentence(
     for name in ("web", "file"):
         problem = remotes.reachable(storage, name)
         assert problem and "\n" not in problem and "secret" not in problem
+        with pytest.raises(StorageError):
+            remotes.missing_on_remote(storage, digests(tracked), name)
         with pytest.raises(StorageError) as caught:
             remotes.push(storage, digests(tracked), remote=name)
         assert "\n" not in caught.value.message and "secret" not in caught.value.message

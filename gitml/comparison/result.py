@@ -1,0 +1,180 @@
+"""What a comparison says: plain values, one for each row of each heading.
+
+Every row has one entry in `values` for each experiment, in their order. What an experiment doesn't
+have is None there, and true in `missing` where None could also be a value.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from gitml.values import Scalar
+
+Values = tuple[Scalar, ...]
+
+
+class Compared(msgspec.Struct, frozen=True):
+    """One of the experiments."""
+
+    experiment: str
+    commit: str
+    study: str
+    status: str
+    created: str
+    author: str
+    seconds: float
+
+
+class Metric(msgspec.Struct, frozen=True):
+    """A metric.
+
+    Attributes:
+        name: Flat name.
+        values: Non-finite ones as the strings that JSON has for them.
+        missing: Which experiments don't have it.
+        change: Of two: the second value minus the first, where both are finite numbers.
+        better: Of two: whether the second is better; None when that isn't known.
+        goal: `max`, `min`, or empty.
+        primary: Whether it is the primary metric.
+        changes: Each value minus the first one, where both are finite numbers.
+        best: Which experiment has the best value, by the goal; None when there is none.
+    """
+
+    name: str
+    values: Values
+    missing: tuple[bool, ...]
+    change: float | int | None
+    better: bool | None
+    goal: str
+    primary: bool
+    changes: tuple[float | int | None, ...]
+    best: int | None
+
+
+class Setting(msgspec.Struct, frozen=True):
+    """A parameter.
+
+    Attributes:
+        name: Flat name.
+        values: As recorded.
+        missing: Which experiments don't have it.
+        counts: Whether it can change a result; false for one that was declared inert.
+        seed: Whether it is a seed.
+    """
+
+    name: str
+    values: Values
+    missing: tuple[bool, ...]
+    counts: bool
+    seed: bool
+
+
+class Library(msgspec.Struct, frozen=True):
+    """A distribution, or Python.
+
+    Attributes:
+        name: Normalised name, or `python`.
+        values: Versions.
+        kind: The largest step from the first: `python`, `major`, `minor`, `patch`, `local`,
+            `added`, `removed`, `other` (versions that can't be compared), or `same`.
+        imported: Whether a run imported it; others are merely installed and don't count.
+    """
+
+    name: str
+    values: tuple[str | None, ...]
+    kind: str
+    imported: bool
+
+
+class Data(msgspec.Struct, frozen=True):
+    """An input of data: `added`, `removed`, `changed`, `same`, or `differs` (of several)."""
+
+    name: str
+    values: tuple[str | None, ...]
+    change: str
+    sizes: tuple[int | None, ...]
+    files: tuple[int | None, ...]
+    kinds: tuple[str | None, ...]
+
+
+class Code(msgspec.Struct, frozen=True):
+    """A file of the project that isn't listed under another heading.
+
+    Attributes:
+        path: From the repository's root.
+        change: `added`, `removed`, `modified`, `mode`, or `differs` (of several).
+        added: Of two: lines added; None for a binary file.
+        removed: Of two: lines removed; None for a binary file.
+        values: Git's object ids.
+        counts: Whether it can change a result: false when only comments or formatting differ, or
+            when no run reached it; None when that isn't known.
+    """
+
+    path: str
+    change: str
+    added: int | None
+    removed: int | None
+    values: tuple[str | None, ...]
+    counts: bool | None
+
+
+class Part(msgspec.Struct, frozen=True):
+    """A part of the partition; `values` are the numbers of examples."""
+
+    name: str
+    values: tuple[int | None, ...]
+    digests: tuple[str | None, ...]
+    change: str
+
+
+class Fact(msgspec.Struct, frozen=True):
+    """A fact about the command or the environment."""
+
+    name: str
+    values: Values
+    missing: tuple[bool, ...]
+
+
+class Output(msgspec.Struct, frozen=True):
+    """An artifact; `values` are digests of its content."""
+
+    path: str
+    role: str
+    change: str
+    values: tuple[str | None, ...]
+    sizes: tuple[int | None, ...]
+
+
+class Comparison(msgspec.Struct, frozen=True):
+    """Two or more experiments side by side; the first one is what the others are compared with.
+
+    Attributes:
+        experiments: Which.
+        comparable: Whether their metrics were measured on the same data.
+        level: Of two: how alike their inputs are, such as `replicate`; empty of several.
+        notes: Sentences that belong above the comparison.
+    """
+
+    experiments: tuple[Compared, ...]
+    comparable: bool
+    level: str
+    notes: tuple[str, ...]
+    metrics: tuple[Metric, ...]
+    params: tuple[Setting, ...]
+    libraries: tuple[Library, ...]
+    data: tuple[Data, ...]
+    code: tuple[Code, ...]
+    command: tuple[Fact, ...]
+    partition: tuple[Part, ...]
+    environment: tuple[Fact, ...]
+    artifacts: tuple[Output, ...]
+
+    @property
+    def lines_added(self) -> int:
+        """Lines of code added, of two."""
+        return sum(row.added or 0 for row in self.code)
+
+    @property
+    def lines_removed(self) -> int:
+        """Lines of code removed, of two."""
+        return sum(row.removed or 0 for row in self.code)

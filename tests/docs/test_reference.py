@@ -1,0 +1,169 @@
+"""The documentation matches the code: generated parts, links, commands, configuration, keys."""
+
+from __future__ import annotations
+
+import html
+import importlib.util
+import json
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from gitml.cli.main import root
+from gitml.config import parse
+
+TOP = Path(__file__).resolve().parents[2]
+PAGES = [TOP / "README.md", *sorted((TOP / "docs").rglob("*.md"))]
+
+_LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
+_HEADING = re.compile(r"^#{1,6} (.+)$", re.MULTILINE)
+_FENCE = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
+_INLINE = re.compile(r"`(gitml[^`\n]*)`")
+
+
+def test_generated_parts_are_up_to_date() -> None:
+    done = subprocess.run(
+        [sys.executable, TOP / "scripts" / "docs.py", "--check"],
+        env={"PYTHONPATH": str(TOP)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_link_resolves(page: Path) -> None:
+    text = _FENCE.sub("", page.read_text(encoding="utf-8"))
+    for link in _LINK.findall(text):
+        if re.match(r"[a-z]+:", link):
+            continue
+        place, _, anchor = link.partition("#")
+        target = (page.parent / place).resolve() if place else page
+        assert target.exists(), f"{page.name}: {link}"
+        if anchor:
+            assert anchor in _anchors(target), f"{page.name}: {link}"
+
+
+def test_every_page_is_reached_from_the_index() -> None:
+    index = (TOP / "docs" / "index.md").read_text(encoding="utf-8")
+    linked = {(TOP / "docs" / link).resolve() for link in _LINK.findall(index)}
+    assert {page for page in PAGES if page.name not in ("README.md", "index.md")} <= linked
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_command_and_option_exists(page: Path) -> None:
+    for line in _commands(page.read_text(encoding="utf-8")):
+        try:
+            words = shlex.split(line, comments=True)
+        except ValueError:
+            words = line.split()
+        _check(words, f"{page.name}: {line}")
+
+
+def test_the_example_configuration_is_valid() -> None:
+    page = (TOP / "docs" / "reference" / "configuration.md").read_text(encoding="utf-8")
+    example = next(text for kind, text in _FENCE.findall(page) if kind == "yaml")
+    config = parse(example.encode())
+    assert config.primary == "accuracy"
+    assert "outputs.scrape" in config.declared
+
+
+def test_the_schema_accepts_what_the_record_says_is_required() -> None:
+    schema = json.loads((TOP / "docs" / "reference" / "record.schema.json").read_text())
+    record = schema["$defs"]["Record"]
+    assert {"name", "study", "fingerprint", "metrics"} <= set(record["required"])
+
+
+def test_documented_json_keys_are_real(project: Any) -> None:
+    documented = _documented_keys()
+    run = project.run("--name", "one")
+    project.run("--name", "two", "-S", "lr=0.2")
+    found = {
+        "gitml exp run": run,
+        "gitml exp list": project.json("exp", "list")[0],
+        "gitml exp diff": project.json("exp", "diff", "one", "two"),
+        "gitml check": project.json("check", "-S", "lr=0.3"),
+        "gitml doctor": json.loads(project.gitml("doctor", "--json", status=None).stdout),
+        "gitml init": project.json("init"),
+    }
+    for command, document in found.items():
+        assert documented[command] <= set(document), command
+
+
+def test_the_record_holds_documented_fields_only(project: Any) -> None:
+    page = (TOP / "docs" / "reference" / "record.md").read_text(encoding="utf-8")
+    section = page.partition("### Record\n")[2].partition("### ")[0]
+    documented = set(re.findall(r"^\| `(\w+)`", section, re.MULTILINE))
+    project.run("--name", "one")
+    assert set(project.json("exp", "show", "one")) <= documented
+
+
+def _documented_keys() -> dict[str, set[str]]:
+    page = (TOP / "docs" / "reference" / "json-outputs.md").read_text(encoding="utf-8")
+    found = {}
+    for section in page.split("\n## ")[1:]:
+        title, _, text = section.partition("\n")
+        cells = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \|", text, re.MULTILINE)
+        found[title] = {key for cell in cells for key in re.findall(r"`(\w+)`", cell)}
+    return found
+
+
+def _anchors(page: Path) -> set[str]:
+    """Return the anchors of a page's headings, as Git hosts make them."""
+    text = _FENCE.sub("", page.read_text(encoding="utf-8"))
+    plain = (re.sub(r"[^\w\- ]", "", html.unescape(title)) for title in _HEADING.findall(text))
+    return {title.strip().lower().replace(" ", "-") for title in plain}
+
+
+def _commands(page: str) -> Iterator[str]:
+    for kind, text in _FENCE.findall(page):
+        for line in text.splitlines():
+            line = line.strip()
+            if kind == "console" and not line.startswith("$ "):
+                continue
+            line = line.removeprefix("$ ")
+            if line.startswith("gitml ") and kind in ("console", "sh"):
+                yield line
+    yield from _INLINE.findall(_FENCE.sub("", page))
+
+
+def _check(words: list[str], where: str) -> None:
+    """Walk from the root to the command that the words name, and look up every option."""
+    if not words or words[0] != "gitml":
+        return  # `gitml.yaml`, `gitml[torch]`
+    command: click.Command = root
+    ctx = click.Context(root, info_name="gitml")
+    known = _options(command)
+    for word in words[1:]:
+        if word in ("--", "…", "&&", "|", ">") or word.startswith("["):
+            return
+        if word.startswith("-") and word != "-":
+            assert word.partition("=")[0] in known, f"{where}: no option {word}"
+        elif isinstance(command, click.Group):
+            found = command.get_command(ctx, word)
+            assert found is not None, f"{where}: no command {word}"
+            command = found
+            known = _options(command)
+
+
+def _options(command: click.Command) -> set[str]:
+    ctx = click.Context(command)
+    return {name for parameter in command.get_params(ctx) for name in parameter.opts} | {"--help"}
+
+
+def test_the_module_is_loaded_as_users_load_it() -> None:
+    """`scripts/docs.py` takes `--check` and nothing else."""
+    spec = importlib.util.spec_from_file_location("gitml_docs", TOP / "scripts" / "docs.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert module.main(["--wrong"]) == 2
