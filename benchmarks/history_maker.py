@@ -173,8 +173,11 @@ class Stream:
         contents: dict[str, bytes | None] = {
             **project_files(record.params.get("seed", 0)),  # type: ignore[arg-type]
             "metrics.json": msgspec.json.encode(record.metrics),
-            "model.safetensors.dvc": b"outs:\n- md5: %032d\n  path: model.safetensors\n"
-            % self._mark,
+            **{
+                f"{artifact.path}.dvc": f"outs:\n- md5: {artifact.digest}\n".encode()
+                for artifact in record.artifacts
+                if artifact.storage == "dvc"
+            },
             ".gitml/experiment.json": encode(record) if data is None else data,
             ".gitml/log.txt": f"epoch 1\nresult {record.metrics}\n".encode(),
             **(files or {}),

@@ -104,30 +104,32 @@ def _help(command: click.Command) -> str:
         lines = [line.rstrip() for line in paragraph.splitlines()]
         if lines and lines[0].strip() in ("\b", "\\b"):
             if lines[1:] and lines[1].strip() == "Examples:":
-                shown = "\n".join(line.strip() for line in lines[2:])
+                shown = "\n".join(line.strip() for line in lines[2:]).rstrip()
                 paragraphs.append(f"Examples:\n\n```sh\n{shown}\n```")
             else:
                 paragraphs.append("```text\n" + "\n".join(lines[1:]) + "\n```")
         else:
-            paragraphs.append(" ".join(line.strip() for line in lines))
-    return "\n\n".join(paragraphs) + "\n"
+            paragraphs.append(" ".join(line.strip() for line in lines).strip())
+    return "\n\n".join(filter(None, paragraphs)) + "\n"
 
 
 def _members(path: str, group: click.Group, ctx: click.Context) -> str:
     rows = ["| command | does |", "| --- | --- |"]
+    options = _options(group, ctx)
     for name in group.list_commands(ctx):
         child = group.get_command(ctx, name)
         assert child is not None
         anchor = f"{path} {name}".replace(" ", "-")
         rows.append(f"| [`{path} {name}`](#{anchor}) | {child.get_short_help_str(120)} |")
-    return "\n".join([_options(group, ctx), *rows]) + "\n"
+    return "\n".join([*([options] if options else []), *rows]) + "\n"
 
 
 def _options(command: click.Command, ctx: click.Context) -> str:
     rows = []
     for parameter in command.get_params(ctx):
         found = parameter.get_help_record(ctx)
-        if found is not None and found[0] != "--help":
+        named = isinstance(parameter, click.Option) and parameter.name != "help"
+        if named and found is not None:
             rows.append(f"| `{_cell(found[0])}` | {_cell(found[1])} |")
     if not rows:
         return ""

@@ -4,8 +4,8 @@ usage: python scripts/transcripts.py [PAGE…]
 
 Every ```console block of a page is run from its first `$ ` to its last, in one shell and one empty
 folder per page. Lines after a command that begin with `> ` continue it; other lines are what it
-prints. Without PAGE all pages are run, and what a command prints now is written into the page
-where it differs.
+prints. What the commands print now is written into the pages that are named, or, when none is,
+into every page where it differs.
 
 - A command ends with status 0, unless its line ends in `# exit status N`.
 - `…` stands for the rest of a line or a part of it; a line that is only `…` stands for any lines.
@@ -42,7 +42,11 @@ _MASKS = (
     (re.compile(r"\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?Z?)?)?"), "<time>"),
     (re.compile(r"\b\d+(?:\.\d+)? (?:s|min|h)\b"), "<time>"),
     (re.compile(r"\b(?=[0-9a-f]*\d)[0-9a-f]{7,64}\b"), "<id>"),
-    (re.compile(r"[+-]?\b\d+\.\d+(?:e-?\d+)?\b"), "<number>"),
+    (re.compile(r"\b\d+(?:\.\d+)? (?:B|kB|MB|GB)\b"), "<size>"),
+    (re.compile(r"[+-]?\b\d+(?:\.\d+(?:e-?\d+)?|e-?\d+)\b"), "<number>"),
+    (re.compile(r"epoch(?:\s+[+-]?\d+)+"), "epoch <number>"),
+    (re.compile(r"(?<=<number>)\s+[+-]?\d+(?=\s)"), " <number>"),
+    (re.compile(r"\b(?:better|worse)\b"), "<verdict>"),
     (re.compile(r"[▁▂▃▄▅▆▇█]+"), "<curve>"),
     (re.compile(r"[─┈-]{2,}"), "<rule>"),
     (re.compile(r"\s+"), " "),
@@ -170,8 +174,6 @@ def _environment(folder: Path) -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.startswith(("GIT_", "DVC_", "GITML_", "XDG_"))
     }
-    # Matplotlib looks through every font once a home; a shared folder saves seconds a page.
-    fonts = Path(tempfile.gettempdir()) / f"gitml-docs-fonts-{os.getuid()}"
     return kept | {
         "HOME": str(home),
         "PATH": f"{_programs(folder)}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}"
@@ -179,9 +181,8 @@ def _environment(folder: Path) -> dict[str, str]:
         "GIT_CONFIG_NOSYSTEM": "1",
         "DVC_NO_ANALYTICS": "1",
         "DVC_SITE_CACHE_DIR": str(home / "dvc-site"),
-        "MPLCONFIGDIR": str(fonts),
         "NO_COLOR": "1",
-        "COLUMNS": "100",
+        "COLUMNS": "108",
         "LC_ALL": "C.UTF-8",
         "TZ": "UTC",
     }
@@ -237,8 +238,13 @@ def mask(line: str) -> str:
     return line
 
 
-def renew(page: Path) -> list[str]:
-    """Run a page, write what its commands print now into it, and return what went wrong."""
+def renew(page: Path, *, always: bool) -> list[str]:
+    """Run a page, write what its commands print now into it, and return what went wrong.
+
+    Args:
+        page: What to run.
+        always: Write it even if nothing differs but names, ids and times.
+    """
     text = page.read_text(encoding="utf-8")
     commands = commands_of(text)
     folder = Path(tempfile.mkdtemp(prefix="gitml-docs-"))
@@ -253,21 +259,34 @@ def renew(page: Path) -> list[str]:
     ]
     if len(answers) < len(commands):
         wrong.append(f"line {commands[len(answers)].line}: never ran")
-    for command, answer in reversed(list(zip(commands, answers, strict=False))):
-        if answer.status != command.status or command.span is None:
-            continue
-        if not same(command.shown, answer.printed):
-            start, end = command.span
-            text = text[:start] + answer.printed + text[end:]
-    page.write_text(text, encoding="utf-8")
+    if not wrong and (always or list(differences(commands, answers))):
+        # All of it, so that a name or an id is the same in every block of the page.
+        for command, answer in reversed(list(zip(commands, answers, strict=True))):
+            if command.span is not None:
+                start, end = command.span
+                text = text[:start] + _renewed(command.shown, answer.printed) + text[end:]
+        page.write_text(text, encoding="utf-8")
     return wrong
+
+
+def _renewed(shown: str, printed: str) -> str:
+    """Return what a command printed; `…` stays where it still stands for something."""
+    if "…" not in shown or not same(shown, printed):
+        return printed
+    lines = []
+    rest = iter(printed.splitlines())
+    for line in shown.splitlines():
+        if "…" not in line:
+            line = next((found for found in rest if mask(found) == mask(line)), line)
+        lines.append(f"{line}\n")
+    return "".join(lines)
 
 
 def main(words: list[str]) -> int:
     """Renew the pages that are named, or all."""
     status = 0
     for page in [Path(word).resolve() for word in words] or pages():
-        wrong = renew(page)
+        wrong = renew(page, always=bool(words))
         print(f"{page.relative_to(TOP)}: {'; '.join(wrong) if wrong else 'done'}")
         status = status or bool(wrong)
     return int(status)

@@ -38,7 +38,7 @@ def compare_partition(records: Sequence[Record], *, everything: bool) -> tuple[P
     """Return the parts of the partitions."""
     sides = [record.inputs.partition.parts for record in records]
     rows = []
-    for name in names_of(sides):
+    for name in sorted(names_of(sides), key=_place):
         parts = line_up(sides, name)
         change = change_of(parts)
         if everything or change != "same":
@@ -87,6 +87,12 @@ def comparability(records: Sequence[Record]) -> tuple[bool, list[str]]:
     if len(contents) > 1:
         return False, ["Not comparable: the data differ, and which part is for testing is unknown."]
     return True, []
+
+
+def _place(name: str) -> tuple[int, str]:
+    """Return where a part stands: training first, testing last."""
+    lower = name.lower()
+    return (0 if lower in _TRAINING else 2 if lower in _TESTING else 1), name
 
 
 def _differing(sides: Sequence[dict[str, PartInput]], names: Sequence[str]) -> list[str]:

@@ -35,11 +35,12 @@ def record_experiment(
     message: str,
     *,
     sign: bool,
+    release: str = "",
 ) -> str:
     """Land an experiment's commit on its study and return the commit's id.
 
     Its first parent is the study's line, its second the base (none in a repository without
-    commits).
+    commits). The reference `release`, if given, is deleted in the same transaction.
 
     Raises:
         ContentionError: if the branch could not be won within a minute.
@@ -56,6 +57,7 @@ def record_experiment(
             repository.git, tree, [tip, *([base] if base else [])], message, sign=sign
         ),
         f"gitml: {name}",
+        release,
     )
 
 
@@ -95,7 +97,7 @@ def record_event(
 
 def _begin(repository: Repository, study: str) -> str:
     """Return what a study's local branch begins with: what a remote already has, or its root."""
-    for ref, tip in sorted(list_refs(repository.git, "refs/remotes/*/exp").items()):
-        if ref.endswith(f"/exp/{study}"):
-            return tip
+    published = list_refs(repository.git, f"refs/remotes/**/exp/{study}")
+    for _, tip in sorted(published.items()):
+        return tip
     return root_commit(repository, compose_root(study))

@@ -69,13 +69,16 @@ def read_ref(git: Git, ref: str) -> str:
     raise GitFailed(arguments, done.returncode, said)
 
 
-def update_ref(git: Git, ref: str, new: str, old: str, reason: str) -> None:
+def update_ref(git: Git, ref: str, new: str, old: str, reason: str, release: str = "") -> None:
     """Move a full reference name from `old` to `new`; an `old` of zeros means it must not exist.
+
+    `release` is another reference, deleted in the same transaction if it exists.
 
     Raises:
         ContentionError: if it doesn't point at `old` any more, or another process holds its lock.
         RepositoryError: for anything else that Git says, such as a hook that refuses.
     """
+    lines = [f"update {ref} {new} {old}", *([f"delete {release}"] if release else [])]
     done = git.attempt(
         *DURABLE,
         "-c",
@@ -84,9 +87,8 @@ def update_ref(git: Git, ref: str, new: str, old: str, reason: str) -> None:
         "--create-reflog",
         "-m",
         reason.replace("\n", " "),
-        ref,
-        new,
-        old,
+        "--stdin",
+        stdin="".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape"),
     )
     if done.returncode == 0:
         return
@@ -131,6 +133,7 @@ def land(
     root: Callable[[], str],
     make: Callable[[str], str],
     reason: str,
+    release: str = "",
 ) -> str:
     """Put a new commit on top of a branch, however many processes do so at once.
 
@@ -140,6 +143,7 @@ def land(
         root: Makes the commit that the branch begins with, when there is no branch yet.
         make: Makes the commit for the tip that is given; called again when the tip has moved.
         reason: Message for the reflog.
+        release: A reference that is deleted in the same transaction, if it exists.
 
     Returns:
         The id of the commit that landed.
@@ -153,11 +157,11 @@ def land(
     with _one_at_a_time(repository, ref):
         deadline = time.monotonic() + GIVE_UP_SECONDS
         while True:
-            tip = read_ref(git, ref)
+            tip = _tip(repository, ref)
             commit = make(tip or root())
             faults.reach("commit.written")
             try:
-                update_ref(git, ref, commit, tip or repository.zero, reason)
+                update_ref(git, ref, commit, tip or repository.zero, reason, release)
             except ContentionError:
                 if time.monotonic() > deadline:
                     raise
@@ -166,6 +170,17 @@ def land(
                 return commit
             time.sleep(random.uniform(0, pause))
             pause = min(pause * 2, 1.0)
+
+
+def _tip(repository: Repository, ref: str) -> str:
+    """Return where a branch points; a loose reference is read from its file, without a process."""
+    try:
+        oid = (repository.common_dir / ref).read_text("ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        oid = ""
+    if len(oid) == len(repository.zero) and not set(oid) - set("0123456789abcdef"):
+        return oid
+    return read_ref(repository.git, ref)
 
 
 @contextmanager

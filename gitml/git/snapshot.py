@@ -13,6 +13,7 @@ import msgspec
 from gitml.errors import RepositoryError
 from gitml.git.command import DURABLE, PRIVATE, Git, GitFailed, join_nul, split_nul
 from gitml.git.repository import Repository
+from gitml.git.trees import Entry
 
 # One sync for all of many files instead of one for each: half the time and less, much less on
 # a spinning disk.
@@ -48,11 +49,13 @@ class Snapshot(msgspec.Struct, frozen=True):
     Attributes:
         tree: Tree object that holds it.
         status: How it differed from what is checked out.
+        entries: Its files.
         too_large: Untracked paths that were left out because of their size, with their bytes.
     """
 
     tree: str
     status: WorkTreeStatus
+    entries: tuple[Entry, ...] = ()
     too_large: dict[str, int] = {}
 
 
@@ -118,19 +121,37 @@ def take_snapshot(
     status = status or read_status(repository)
     private = repository.git.with_index(index)
     _copy_index(repository, private, index)
-    if _reveal(repository.root, private):
+    untracked, too_large = _take_in(repository, private, status, large, leave_out)
+    entries, hidden = _list_index(repository.root, private)
+    if hidden:
+        _reveal(private, *hidden)
         status = _status(private)
+        untracked, too_large = _take_in(repository, private, status, large, leave_out)
+        entries, _ = _list_index(repository.root, private)
+    if repository.head and not (status.dropped or status.deleted or status.changed or untracked):
+        tree = repository.git.text("rev-parse", "HEAD^{tree}")
+    else:
+        tree = private.text(*DURABLE, *PRIVATE, "write-tree")
+    return Snapshot(tree, status, entries, too_large)
+
+
+def _take_in(
+    repository: Repository,
+    private: Git,
+    status: WorkTreeStatus,
+    large: int,
+    leave_out: Collection[str],
+) -> tuple[list[str], dict[str, int]]:
+    """Bring a private index up to date; return the untracked files in it, and those too large."""
     if status.unmerged:
         raise RepositoryError(
             f"{status.unmerged[0]} has conflicts that are not resolved.",
             hint="Resolve them and `git add` the files, then run again.",
         )
     untracked, too_large = _worth_keeping(repository, status.untracked, large, leave_out)
-    if repository.head and not (status.dropped or status.deleted or status.changed or untracked):
-        return Snapshot(repository.git.text("rev-parse", "HEAD^{tree}"), status, too_large)
     _remove(private, repository.zero, status.deleted)
     _update(private, [*status.changed, *untracked])
-    return Snapshot(private.text(*DURABLE, *PRIVATE, "write-tree"), status, too_large)
+    return untracked, too_large
 
 
 def _copy_index(repository: Repository, private: Git, index: Path) -> None:
@@ -145,25 +166,38 @@ def _copy_index(repository: Repository, private: Git, index: Path) -> None:
         private.run(*PRIVATE, "read-tree", "--empty")
 
 
-def _reveal(root: Path, private: Git) -> bool:
-    """Make Git look at files that it was told to take as unchanged; return whether there are any.
+def _list_index(
+    root: Path, private: Git
+) -> tuple[tuple[Entry, ...], tuple[list[str], list[str]] | None]:
+    """Return the files of an index, and the paths that Git was told to take as unchanged.
 
-    What a sparse checkout leaves out isn't there, and stays as it is.
+    Those are (assumed, skipped), or None if there are none. What a sparse checkout leaves out
+    isn't there, and stays as it is.
     """
+    entries: list[Entry] = []
     assumed: list[str] = []
     skipped: list[str] = []
-    for item in split_nul(private.run("ls-files", "-v", "-z")):
-        if item[0] in "Ss" and os.path.lexists(root / item[2:]):
-            skipped.append(item[2:])
-        if item[0].islower() and (item[0] != "s" or item[2:] in skipped[-1:]):
-            assumed.append(item[2:])
+    for item in split_nul(private.run("ls-files", "-v", "-s", "-z")):
+        head, _, path = item.partition("\t")
+        tag, mode, oid, _ = head.split(" ")
+        entries.append(Entry(mode, oid, path))
+        if tag == "H":
+            continue
+        if tag in "Ss" and os.path.lexists(root / path):
+            skipped.append(path)
+        if tag.islower() and (tag != "s" or path in skipped[-1:]):
+            assumed.append(path)
+    return tuple(entries), (assumed, skipped) if assumed or skipped else None
+
+
+def _reveal(private: Git, assumed: list[str], skipped: list[str]) -> None:
+    """Make Git look at files that it was told to take as unchanged."""
     for option, paths in (
         ("--no-assume-unchanged", assumed),
         ("--no-skip-worktree", skipped),
     ):
         if paths:
             private.run(*PRIVATE, "update-index", option, "-z", "--stdin", stdin=join_nul(paths))
-    return bool(assumed or skipped)
 
 
 def _worth_keeping(

@@ -112,7 +112,8 @@ def _only(found: list[Row], name: str) -> Row:
 
 def _by_revision(repository: Repository, index: Index, text: str) -> Row | None:
     arguments = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{text}^{{commit}}")
-    done = repository.git.attempt(*arguments)
+    # A partial clone would ask its remote for any id that somebody types.
+    done = repository.git.with_environment({"GIT_NO_LAZY_FETCH": "1"}).attempt(*arguments)
     oid = done.stdout.decode("utf-8", "replace").strip()
     if done.returncode or not oid:
         return None

@@ -13,7 +13,7 @@ from gitml.history.index import Row, open_index
 from gitml.inputs.sameness import LEVELS, Difference
 from gitml.operations.plan import make_plan
 from gitml.operations.project import open_project
-from gitml.operations.seen import find_seen
+from gitml.operations.seen import find_nearest, find_seen
 
 BLOCKING = LEVELS[: LEVELS.index("near") + 1]
 
@@ -71,7 +71,8 @@ def check(request: CheckRequest) -> CheckResult:
         plan = make_plan(
             project, request.argv, request.overrides, place / "index", index.output_paths()
         )
-        verdict = find_seen(project, index, plan, project.study(request.study))
+        study = project.study(request.study)
+        verdict = find_nearest(project, index, plan, study, find_seen(project, index, plan))
     notes = list(plan.warnings)
     if not plan.seeds and verdict.level in ("identical", "equivalent"):
         notes.append("No seed is declared, so a repeat may give another result.")

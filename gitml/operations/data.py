@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
+
+import msgspec
 
 from gitml.config import DataSource
 from gitml.errors import StorageError, UsageError
@@ -13,10 +15,25 @@ from gitml.git.objects import ObjectReader
 from gitml.inputs.code import TreeEntry
 from gitml.inputs.manifest import DataInput
 from gitml.operations.project import Project
+from gitml.storage.digests import digest_of
 from gitml.storage.hashes import Hashes
-from gitml.storage.objects import hash_file, hash_folder, holds
-from gitml.storage.pointers import Pointer, check_output_path, parse_all
+from gitml.storage.objects import hash_file, hash_folder, holds, store_file, store_folder
+from gitml.storage.pointers import LEGACY, Pointer, check_output_path, parse_all
 from gitml.values import digest
+
+
+class Tracked(msgspec.Struct, frozen=True):
+    """An output of a `.dvc` file.
+
+    Attributes:
+        place: The `.dvc` file, from the repository's root.
+        pointer: What it says of this output.
+        alone: Whether the file has no other output.
+    """
+
+    place: str
+    pointer: Pointer
+    alone: bool = True
 
 
 def open_hashes(project: Project) -> Hashes:
@@ -30,16 +47,17 @@ def planned_data(
     """Return the inputs of data that are known before a run, and warnings.
 
     Raises:
-        StorageError: if a pointer is malformed or points outside of the repository.
+        StorageError: if a pointer is malformed, or leads outside of the repository or through a
+            symbolic link.
         UsageError: if a declared path doesn't exist.
     """
     found: dict[str, DataInput] = {}
     warnings: list[str] = []
     with open_hashes(project) as hashes:
-        for path, pointer in read_pointers(project, entries).items():
+        for path, tracked in read_pointers(project, entries).items():
             if path in written_before:
                 continue
-            found[path], warning = _tracked(project, path, pointer, hashes)
+            found[path], warning = _tracked(project, path, tracked, hashes)
             warnings += [warning] if warning else []
         for source in project.config.data:
             name, item = _declared(project, source, entries, found, hashes)
@@ -50,18 +68,67 @@ def planned_data(
     return found, warnings
 
 
-def read_pointers(project: Project, entries: Iterable[TreeEntry]) -> dict[str, Pointer]:
-    """Return the DVC pointers of a tree: path of the output in the repository → pointer."""
+def read_pointers(project: Project, entries: Iterable[TreeEntry]) -> dict[str, Tracked]:
+    """Return what DVC tracks in a tree: path of the output in the repository → its pointer.
+
+    Raises:
+        StorageError: if a pointer is malformed, or leads outside of the repository or through a
+            symbolic link.
+    """
     files = [entry for entry in entries if entry.path.endswith(".dvc") and entry.mode != "120000"]
     if not files:
         return {}
-    found: dict[str, Pointer] = {}
+    found: dict[str, Tracked] = {}
     with ObjectReader(project.repository.git) as reader:
         contents = reader.read_many([entry.oid for entry in files])
         for entry, data in zip(files, contents, strict=True):
-            for pointer in parse_all(data or b"", entry.path):
-                found[check_output_path(entry.path, pointer.path)] = pointer
+            pointers = parse_all(data or b"", entry.path)
+            for pointer in pointers:
+                path = check_output_path(entry.path, pointer.path)
+                _refuse_link(project, entry.path, path)
+                found[path] = Tracked(entry.path, pointer, alone=len(pointers) == 1)
     return found
+
+
+def changed_pointers(
+    project: Project, entries: Iterable[TreeEntry], data: Mapping[str, DataInput]
+) -> dict[str, Pointer]:
+    """Return `.dvc` file → its new content, for data that changed on disk since it was tracked."""
+    return {
+        tracked.place: msgspec.structs.replace(
+            tracked.pointer,
+            digest=data[path].digest,
+            size=data[path].size,
+            files=data[path].files,
+            hash="md5",
+        )
+        for path, tracked in read_pointers(project, entries).items()
+        if path in data
+        and data[path].kind == "dvc"
+        and data[path].digest != tracked.pointer.digest
+        and tracked.alone
+    }
+
+
+def store_changed(
+    project: Project, entries: Iterable[TreeEntry], data: Mapping[str, DataInput]
+) -> None:
+    """Store DVC-tracked data that changed on disk, before the run that reads it may change it.
+
+    Raises:
+        StorageError: if it can't be stored, or is changing right now.
+    """
+    if project.storage is None or not any(item.kind == "dvc" for item in data.values()):
+        return
+    with open_hashes(project) as hashes:
+        for path, tracked in read_pointers(project, entries).items():
+            item = data.get(path)
+            if item is None or item.digest == tracked.pointer.digest or not item.restorable:
+                continue
+            target = project.repository.root / path
+            store = store_folder if target.is_dir() else store_file
+            if store(project.storage, target, remembered=hashes).digest != item.digest:
+                raise StorageError(f"{path} is being changed right now.", hint="Try again.")
 
 
 def unversioned_warning(path: str) -> str:
@@ -82,16 +149,32 @@ def hash_path(path: Path, hashes: Hashes) -> DataInput:
     )
 
 
+def _refuse_link(project: Project, place: str, path: str) -> None:
+    """Make sure that an output really is where its path says.
+
+    A link into DVC's own cache is how DVC itself may bring a file into the work tree.
+    """
+    root = os.path.realpath(project.repository.root)
+    real = os.path.realpath(os.path.join(root, path))
+    cache = os.path.realpath(project.storage.cache) if project.storage else root
+    if real != os.path.join(root, path) and not real.startswith(cache + os.sep):
+        raise StorageError(
+            f"{place} names {path}, which leads through a symbolic link to {real}.",
+            hint="Replace the link by what it points at, or track that instead.",
+        )
+
+
 def _tracked(
-    project: Project, path: str, pointer: Pointer, hashes: Hashes
+    project: Project, path: str, tracked: Tracked, hashes: Hashes
 ) -> tuple[DataInput, str]:
     """Return the input that a pointer stands for: the content on disk counts, if it is there."""
+    pointer = tracked.pointer
     recorded = DataInput(kind="dvc", digest=pointer.digest, size=pointer.size, files=pointer.files)
     target = project.repository.root / path
-    if pointer.hash != "md5" or not target.exists():
+    if not target.exists():
         return recorded, ""
     stored = hash_folder(target, hashes) if target.is_dir() else hash_file(target, hashes)
-    if stored.digest == pointer.digest:
+    if stored.digest == pointer.digest or _same_as_legacy(target, pointer):
         return recorded, ""
     small = stored.size <= project.config.data_limit
     changed = DataInput(
@@ -99,12 +182,19 @@ def _tracked(
         digest=stored.digest,
         size=stored.size,
         files=stored.files,
-        restorable=small and project.storage is not None,
+        restorable=small and tracked.alone and project.storage is not None,
     )
     sentence = f"{path} changed on disk since the last `dvc add`; what is on disk counts."
     if not changed.restorable and not (project.storage and holds(project.storage, stored.digest)):
         sentence += " It is recorded by hash only and can't be restored."
     return changed, sentence
+
+
+def _same_as_legacy(target: Path, pointer: Pointer) -> bool:
+    """Whether a file is what DVC 2 tracked, which hashed text without its carriage returns."""
+    if pointer.hash != LEGACY or not target.is_file():
+        return False
+    return digest_of(target, legacy=True) == pointer.digest
 
 
 def _declared(

@@ -5,12 +5,13 @@ from __future__ import annotations
 import datetime
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
 from gitml import faults
-from gitml.errors import ExecutionError, NotFoundError
+from gitml.errors import ContentionError, ExecutionError, NotFoundError
 from gitml.execution import journal
 from gitml.execution.borrowed import override_params, restore_params
 from gitml.execution.isolate import link_data, missing_hint, place_for
@@ -23,9 +24,9 @@ from gitml.git.objects import write_blob
 from gitml.git.trees import build_tree
 from gitml.git.worktree import add_worktree
 from gitml.operations.overlap import note_overlap
+from gitml.operations.pending import Run, anchor, keep_run, load_run
 from gitml.operations.plan import Plan
 from gitml.operations.project import Project
-from gitml.operations.recording import Run, anchor
 
 _TAIL_LINES = 20
 
@@ -66,7 +67,6 @@ def prepare(
     root = place_for(project.state_dir, name) if isolated else project.repository.root
     if not isolated:
         _refuse_shared_params(project, plan)
-    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
     run = Run(
         plan=plan,
         study=study,
@@ -75,7 +75,7 @@ def prepare(
         root=str(root),
         isolated=isolated,
         keep_failed=keep_failed,
-        created=now,
+        created=_now(),
         nearest=nearest,
     )
     entry = journal.begin(
@@ -94,10 +94,7 @@ def prepare(
     folder = journal.folder(project.runs_dir, entry)
     os.replace(private_index, folder / "index")
     run = msgspec.structs.replace(run, since=_stamp(folder))
-    journal.write_document(entry, "run.json", msgspec.json.encode(run))
-    update_ref(
-        project.repository.git, anchor(entry), plan.snapshot.tree, project.repository.zero, "gitml"
-    )
+    keep_run(entry, run)
     note_overlap(project, entry)
     faults.reach("run.journaled")
     if isolated:
@@ -106,13 +103,22 @@ def prepare(
 
 
 def execute(
-    project: Project, entry: Entry, run: Run, *, capture: bool, say: Callable[[str], None]
+    project: Project,
+    entry: Entry,
+    run: Run,
+    *,
+    capture: bool,
+    say: Callable[[str], None],
+    meanwhile: Callable[[], None],
 ) -> Ended:
-    """Run the command with the overridden parameters in place, and put the user's back."""
+    """Run the command with the overridden parameters in place, and put the user's back.
+
+    `meanwhile` is called once the command has started: what it does costs the user no time.
+    """
     folder = journal.folder(project.runs_dir, entry)
     if not run.isolated and run.plan.overridden:
         entry = override_params(entry, Path(run.root), run.plan.overridden)
-    entry = journal.update(entry, state="running")
+    entry = journal.update(entry, state="running", options={**entry.options, "started": _now()})
     faults.reach("run.started")
     try:
         outcome = launch(
@@ -121,6 +127,7 @@ def execute(
             env=environment_for(folder / "trace", folder, os.environ),
             log=folder / "log.txt",
             capture=capture,
+            on_start=lambda _: _start(project, entry, run, meanwhile),
             on_interrupt=lambda: say("Waiting for the command to end; Ctrl-C again kills it."),
         )
     finally:
@@ -159,19 +166,19 @@ def reopen(project: Project, name: str) -> tuple[Entry, Run]:
             f"There is no interrupted run {name}." if name else "No run was interrupted.",
             hint="Interrupted: " + ", ".join(entry.name for entry in waiting) if waiting else "",
         )
-    entry = journal.adopt(named[-1])
+    entry = note_cut_off(journal.adopt(named[-1]))
     for _ in restore_params(entry):
         pass
     return entry, load_run(project, entry)
 
 
-def load_run(project: Project, entry: Entry) -> Run:
-    """Return what the journal knows of a run.
-
-    Raises:
-        RecordError: if it was cut off before the run was written down.
-    """
-    return journal.read_document(entry, "run.json", Run)
+def note_cut_off(entry: Entry) -> Entry:
+    """Note the stretch of a run whose gitml was killed, so that nobody saw its end."""
+    if entry.state != "running":
+        return entry
+    segment = Segment(str(entry.options.get("started", "")), host=os.uname().nodename)
+    segments = (*entry.segments, msgspec.to_builtins(segment))
+    return journal.update(entry, state="interrupted", segments=segments)
 
 
 def _refuse_shared_params(project: Project, plan: Plan) -> None:
@@ -195,6 +202,19 @@ def _check_out(project: Project, plan: Plan, root: Path, folder: Path) -> None:
     commit = commit_tree(git, tree, [], "gitml: isolated work tree\n")
     add_worktree(project.repository, root, commit)
     link_data(project.repository.root, root, sorted(plan.data))
+
+
+def _start(project: Project, entry: Entry, run: Run, meanwhile: Callable[[], None]) -> None:
+    """Anchor the snapshot, which is young enough not to be collected until now; then the rest."""
+    git = project.repository.git
+    with suppress(ContentionError):  # a run that goes on has its anchor already
+        update_ref(git, anchor(entry), run.plan.snapshot.tree, project.repository.zero, "gitml")
+    meanwhile()
+
+
+def _now() -> str:
+    """Return the time as RFC 3339, UTC."""
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
 
 
 def _stamp(folder: Path) -> int:

@@ -13,7 +13,6 @@ from gitml.execution.interpreter import describe, find_interpreter
 from gitml.execution.trace import Interpreter
 from gitml.git.command import split_nul
 from gitml.git.snapshot import Snapshot, take_snapshot
-from gitml.git.trees import list_tree
 from gitml.inputs.code import TreeEntry
 from gitml.inputs.command import CommandReading, read_command
 from gitml.inputs.distribution import Distribution
@@ -100,8 +99,7 @@ def make_plan(
         large=project.config.large,
         leave_out=written_before,
     )
-    tree = list_tree(project.repository.git, snapshot.tree)
-    entries = tuple(TreeEntry(path=entry.path, mode=entry.mode, oid=entry.oid) for entry in tree)
+    entries = tuple(TreeEntry(path=e.path, mode=e.mode, oid=e.oid) for e in snapshot.entries)
     optional = "params" not in project.config.declared
     originals = read_files(project.root, project.config.params, optional=optional)
     edited = apply(originals, [parse_override(text) for text in overrides])

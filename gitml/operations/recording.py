@@ -22,15 +22,12 @@ from gitml.experiment.record import (
     LOG_PATH,
     PATH,
     Lock,
-    Nearest,
     Record,
     Segment,
     encode,
 )
 from gitml.experiment.study import record_experiment
-from gitml.git.commits import delete_ref
 from gitml.git.repository import Repository, discover
-from gitml.git.worktree import remove_worktree
 from gitml.history.index import Index
 from gitml.inputs.lock import LockFile, render_lock
 from gitml.inputs.manifest import Manifest
@@ -39,6 +36,7 @@ from gitml.operations.artifacts import Shelf, StoredOutputs
 from gitml.operations.inputs_seen import Seen, inputs_as_seen
 from gitml.operations.measurements import Measurements, measure
 from gitml.operations.overlap import others_beside, refuse_conflicts
+from gitml.operations.pending import Run, anchor, close_run
 from gitml.operations.plan import Plan
 from gitml.operations.project import Project
 from gitml.operations.tree import FILE, experiment_tree
@@ -49,32 +47,6 @@ from gitml.storage.objects import store_bytes, store_file, store_folder
 from gitml.storage.pointers import Pointer
 
 VERSION = "0.1.0"
-
-
-class Run(msgspec.Struct, frozen=True):
-    """A run that is kept in the journal until it is recorded.
-
-    Attributes:
-        plan: Its inputs as far as they were known before.
-        study: Where it is recorded.
-        name: Its name.
-        since: Change time (nanoseconds) of a file made just before it started.
-        root: Work tree that it runs in.
-        isolated: Whether that work tree is its own.
-        keep_failed: Whether it is recorded although it failed.
-        nearest: The nearest recorded experiment before it ran.
-        created: RFC 3339 time at which it began.
-    """
-
-    plan: Plan
-    study: str
-    name: str
-    since: int
-    root: str
-    isolated: bool
-    keep_failed: bool
-    created: str
-    nearest: Nearest | None = None
 
 
 class Recorded(msgspec.Struct, frozen=True):
@@ -129,7 +101,7 @@ def record_run(
         texts,
         stored.files,
         (*stored.artifacts, *extra),
-        _stored_data(project, run.plan),
+        changed_pointers(project, run.plan.entries, run.plan.data),
     )
     faults.reach("commit.tree")
     commit = record_experiment(
@@ -139,25 +111,13 @@ def record_run(
         project.repository.head if not record.base else record.base,
         compose(record),
         sign=project.signs,
+        release=anchor(entry),
     )
-    close_run(project, entry, run)
+    close_run(project, entry, run, released=True)
     for warning in record.warnings:
-        say(f"warning: {warning}")
+        if warning not in run.plan.warnings:  # those were said before it ran
+            say(f"warning: {warning}")
     return Recorded(record, commit)
-
-
-def close_run(project: Project, entry: Entry, run: Run | None) -> None:
-    """Forget a run: its anchor, its isolated work tree and its journal."""
-    faults.reach("journal.closing")
-    if run is not None and run.isolated:
-        remove_worktree(project.repository, Path(run.root))
-    delete_ref(project.repository.git, anchor(entry))
-    journal.close(entry)
-
-
-def anchor(entry: Entry) -> str:
-    """Return the reference that keeps a run's snapshot from being garbage-collected."""
-    return f"refs/gitml/tmp/{entry.id}"
 
 
 def _question(project: Project, entry: Entry, run: Run, trace: Trace, known: set[str]) -> Question:
@@ -276,24 +236,6 @@ def _through_storage(project: Project, texts: dict[str, bytes]) -> tuple[Artifac
         fields = {"path": path, "role": role, "storage": "dvc", "digest": stored.digest}
         moved.append(msgspec.convert({**fields, "size": stored.size}, Artifact))
     return tuple(moved)
-
-
-def _stored_data(project: Project, plan: Plan) -> dict[str, Pointer]:
-    """Store DVC-tracked data that changed on disk, and return its pointers."""
-    from gitml.operations.data import read_pointers
-
-    pointers = read_pointers(project, plan.entries)
-    changed: dict[str, Pointer] = {}
-    for path, item in plan.data.items():
-        recorded = pointers.get(path)
-        if item.kind != "dvc" or recorded is None or recorded.digest == item.digest:
-            continue
-        if project.storage is not None and item.restorable:
-            target = project.repository.root / path
-            store = store_folder if target.is_dir() else store_file
-            store(project.storage, target)
-        changed[path] = Pointer(path=path, digest=item.digest, size=item.size, files=item.files)
-    return changed
 
 
 def _read(path: Path) -> bytes:

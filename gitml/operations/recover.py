@@ -16,9 +16,10 @@ from gitml.experiment.message import RUN
 from gitml.git.log import list_refs
 from gitml.history.index import Index, open_index
 from gitml.history.walk import walk
-from gitml.operations.execution import load_run
+from gitml.operations.execution import note_cut_off
+from gitml.operations.pending import close_run, load_run
 from gitml.operations.project import Project, open_project
-from gitml.operations.recording import close_run, record_run
+from gitml.operations.recording import record_run
 
 
 class Recovered(msgspec.Struct, frozen=True):
@@ -76,7 +77,7 @@ def _recover_one(
         close_run(project, entry, run)
         return Recovered(entry.id, entry.name, "", "abandoned")
     if entry.state in ("running", "interrupted"):
-        journal.update(entry, state="interrupted")
+        note_cut_off(entry)
         return Recovered(entry.id, entry.name, "", "interrupted")
     commit = _already(project, entry)
     if commit:

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
 from gitml import faults
-from gitml.errors import UsageError
+from gitml.errors import GitmlError, UsageError
 from gitml.execution.journal import Entry, scratch_folder
 from gitml.experiment.names import check_name, make_name
 from gitml.experiment.record import Nearest, Record
 from gitml.history.index import Index, Row, open_index
 from gitml.inputs.sameness import Difference
 from gitml.operations.execution import Ended, execute, prepare, reopen
+from gitml.operations.pending import Run, close_run
 from gitml.operations.plan import Plan, make_plan
 from gitml.operations.preconditions import check_before_running, check_space_for
 from gitml.operations.project import Project, open_project
-from gitml.operations.recording import Run, close_run, record_run
-from gitml.operations.seen import Verdict, find_seen
+from gitml.operations.seen import Verdict, find_nearest, find_seen
 from gitml.values import Scalar
 
 REUSED = ("identical", "equivalent")
@@ -109,11 +111,11 @@ def run(request: RunRequest, say: Callable[[str], None]) -> RunResult:
             project, request.argv, request.overrides, place / "index", index.output_paths()
         )
         faults.reach("run.planned")
-        verdict = find_seen(project, index, plan, study)
+        verdict = find_seen(project, index, plan)
         if verdict.level in REUSED and request.on_duplicate != "run":
             return _reused(project, request, plan, verdict, index)
         if request.dry_run:
-            return _planned(plan, study, verdict)
+            return _planned(plan, study, find_nearest(project, index, plan, study, verdict))
         check_space_for(project, index, verdict)
         _announce(verdict, plan, say)
         entry, prepared = prepare(
@@ -150,13 +152,25 @@ def _run_and_record(
     verdict: Verdict,
     say: Callable[[str], None],
 ) -> RunResult:
-    ended = execute(project, entry, run, capture=request.capture, say=say)
+    after: list[Verdict] = [verdict]
+
+    def meanwhile() -> None:
+        """Ask what need not be known before the command starts, and load what comes after it."""
+        with suppress(GitmlError):
+            after[0] = find_nearest(project, index, run.plan, run.study, verdict)
+        import_module("gitml.operations.recording")
+
+    ended = execute(project, entry, run, capture=request.capture, say=say, meanwhile=meanwhile)
+    verdict = after[0]
+    run = msgspec.structs.replace(run, nearest=_nearest(verdict))
     if ended.interrupted:
         say(f"Interrupted. `gitml exp run --resume {run.name}` goes on with it.")
         return _ended(run, ended, "interrupted", verdict)
     if ended.exit_status != 0 and not run.keep_failed:
         close_run(project, ended.entry, run)
         return _ended(run, ended, "failed", verdict)
+    from gitml.operations.recording import record_run
+
     recorded = record_run(project, index, ended.entry, run, say)
     record = recorded.record
     return RunResult(

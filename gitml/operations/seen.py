@@ -49,20 +49,34 @@ class Verdict(msgspec.Struct, frozen=True):
         return f"{self.level}: nearest is {self.nearest.experiment} ({what})"
 
 
-def find_seen(project: Project, index: Index, plan: Plan, study: str) -> Verdict:
-    """Return the recorded experiment that running the plan would repeat, or the nearest one."""
+def find_seen(project: Project, index: Index, plan: Plan) -> Verdict:
+    """Return the recorded experiment that running the plan would repeat, or one that is alike.
+
+    Only what the look-up digest finds is compared; `find_nearest` asks further.
+    """
     best = Verdict("new", None, ())
-    candidates = [row for row in index.by_lookup(plan.lookup) if row.reusable]
-    for row in candidates[:_CANDIDATES]:
+    for row in _candidates(index, plan)[:_CANDIDATES]:
         best = _better(best, _verify(project, index.record(row.commit), row, plan))
         if best.level == "identical":
-            return best
-    if best.level in ("new", "near"):
-        neighbour = _nearest_by_settings(index, plan, study)
-        if neighbour is not None and all(row.commit != neighbour.commit for row in candidates):
-            record = index.record(neighbour.commit)
-            best = _better(best, _verify(project, record, neighbour, plan))
+            break
     return best
+
+
+def find_nearest(
+    project: Project, index: Index, plan: Plan, study: str, verdict: Verdict
+) -> Verdict:
+    """Return `verdict`, or the nearest experiment with other settings if that is nearer."""
+    if verdict.level not in ("new", "near"):
+        return verdict
+    neighbour = _nearest_by_settings(index, plan, study)
+    if neighbour is None or neighbour.commit in {row.commit for row in _candidates(index, plan)}:
+        return verdict
+    record = index.record(neighbour.commit)
+    return _better(verdict, _verify(project, record, neighbour, plan))
+
+
+def _candidates(index: Index, plan: Plan) -> list[Row]:
+    return [row for row in index.by_lookup(plan.lookup) if row.reusable]
 
 
 def _better(first: Verdict, second: Verdict) -> Verdict:

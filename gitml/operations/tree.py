@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from gitml import faults
 from gitml.experiment.record import FOLDER
 from gitml.git.objects import ObjectReader, write_blobs
 from gitml.git.trees import build_tree
@@ -65,6 +66,7 @@ def experiment_tree(
                 changes[entry] = None
     oids = write_blobs(git, written, index_file.with_suffix(".blobs"))
     changes.update({path: (FILE, oid) for path, oid in oids.items()})
+    faults.reach("commit.objects")
     return build_tree(git, *_beginning(index_file, snapshot), changes)
 
 

@@ -96,7 +96,7 @@ def _head(comparison: Comparison, titles: Sequence[str]) -> Section:
             title,
             _plain(f"exp/{values.escape(item.study)}"),
             _plain(values.commit(item.commit)),
-            _plain(values.age(item.created)),
+            Cell(values.age(item.created), item.created, "", values.time(item.created)),
             item.status,
             _plain(values.duration(item.seconds)),
             _plain(f"by {values.escape(item.author)}" if item.author else ""),
@@ -115,7 +115,7 @@ def _metrics(comparison: Comparison, titles: Sequence[str]) -> Section:
     two = len(titles) == 2
     columns = [Column("metric", keep=FIXED), *_columns(titles)]
     columns += [Column("change", keep=95), Column("", keep=96)] if two else [Column("best")]
-    rows = []
+    rows: list[tuple[Cell | Scalar, ...]] = []
     for row in comparison.metrics:
         cells = [
             _known(value, gone, "good" if row.best == place and not two else "")
@@ -185,7 +185,9 @@ def _code(comparison: Comparison, titles: Sequence[str]) -> Section:
             for row in comparison.code
         )
         return _rows("Code", titles, rows)
-    lines = tuple((row.path, *_edit(row)) for row in comparison.code)
+    lines: tuple[tuple[Cell | Scalar, ...], ...] = tuple(
+        (row.path, *_edit(row)) for row in comparison.code
+    )
     columns = (
         Column("file", keep=FIXED, middle=True),
         Column("change", keep=90),

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from gitml.operations.health import Finding
     from gitml.operations.init import Initialised
     from gitml.operations.run import RunResult
+    from gitml.operations.show import Shown
 
 Document = dict[str, Any]
 
@@ -91,6 +92,21 @@ def experiments(rows: Iterable[Row]) -> list[Document]:
         }
         for row in rows
     ]
+
+
+def shown(found: Shown) -> Document:
+    """Return the document of `exp show --json`: the record, its commit, and what was said since."""
+    row = found.row
+    return {
+        **plain(found.record),
+        "commit": row.commit,
+        "author": row.author,
+        "mail": row.mail,
+        "tags": list(row.tags),
+        "notes": list(row.notes),
+        "hidden": row.hidden,
+        "events": plain(found.events),
+    }
 
 
 def differences(found: Sequence[Difference]) -> list[Document]:

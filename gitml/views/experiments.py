@@ -10,11 +10,12 @@ import msgspec
 from gitml.errors import UsageError
 from gitml.values import Scalar
 from gitml.views import values
-from gitml.views.table import FIXED, Cell, Column, Table
+from gitml.views.table import FIXED, Cell, Column, Rendered, Table
 from gitml.views.values import Tone
 
 if TYPE_CHECKING:
     from gitml.history.rows import Row
+    from gitml.operations.listing import Active, Listing
 
 _CONSTANTS_SHOWN = 6
 _TONES: dict[str, Tone] = {"failed": "bad", "unreadable": "bad"}
@@ -58,6 +59,55 @@ def listed(
     return Listed(_table(parts, rows), "" if everything else _said(rows, constant))
 
 
+def active(runs: Sequence[Active]) -> Table:
+    """Return the table of runs that aren't recorded yet."""
+    rows = tuple(
+        (
+            run.name,
+            run.study,
+            Cell(values.age_of(run.started), run.started),
+            Cell(run.state, run.state, "strong"),
+            run.last,
+        )
+        for run in runs
+    )
+    columns = (
+        Column("experiment", keep=FIXED),
+        Column("study", keep=60),
+        Column("started", keep=70),
+        Column("state", keep=90),
+        Column("last line", keep=50, narrow=16),
+    )
+    return Table(columns, rows)
+
+
+def remarks(listing: Listing, found: Listed, rendered: Rendered) -> list[str]:
+    """Return what belongs below the table: what was left out, and how to see it."""
+    lines = []
+    if found.constant:
+        lines.append(found.constant)
+    if rendered.dropped:
+        missing = values.listing(rendered.dropped, 6)
+        lines.append(f"no room for: {missing} (--columns chooses, --csv and --json have all)")
+    if len(listing.rows) < listing.total:
+        lines.append(f"{len(listing.rows):,} of {listing.total:,} experiments")
+    return lines
+
+
+def nothing(listing: Listing) -> str:
+    """Return what is said when there is no experiment to show."""
+    where = f" on exp/{values.escape(listing.study)}" if listing.study else ""
+    if listing.total:
+        return f"0 of {listing.total:,} experiments{where}"
+    others = {name: count for name, count in listing.studies.items() if name != listing.study}
+    counted = listing.studies.get(listing.study, 0) if listing.study else 0
+    said = f"No experiment{where} matches." if counted else f"No experiment{where} yet."
+    if not others:
+        return said if counted else f"{said} `gitml exp run -- COMMAND` records one."
+    shown = [f"{name} ({count:,})" for name, count in others.items()]
+    return f"{said} Other studies: {values.listing(shown)}; --all shows every one."
+
+
 def _table(parts: Sequence[_Part], rows: Sequence[Row]) -> Table:
     return Table(
         tuple(part.column for part in parts),
@@ -87,11 +137,19 @@ def _trailing(rows: Sequence[Row]) -> list[_Part]:
 def _measured(rows: Sequence[Row], primary: str) -> list[_Part]:
     names = list(dict.fromkeys(name for row in rows for name in row.metrics))
     names.sort(key=lambda name: name != primary)
-    return [_metric(name, keep=98 - min(rank, 28)) for rank, name in enumerate(names)]
+    changing = [name for name in names if len(rows) < 2 or not _is_constant(rows, name)]
+    keeps = {name: 98 - 3 * min(rank, 25) for rank, name in enumerate(changing)}
+    return [_metric(name, keep=keeps.get(name, 16)) for name in names]
 
 
 def _set(names: Sequence[str]) -> list[_Part]:
-    return [_setting(name, keep=68 - min(rank, 28)) for rank, name in enumerate(names)]
+    # Metrics and settings take turns: a table of metrics alone says little.
+    return [_setting(name, keep=93 - 3 * min(rank, 25)) for rank, name in enumerate(names)]
+
+
+def _is_constant(rows: Sequence[Row], metric: str) -> bool:
+    found = {_key(row.metrics.get(metric)) for row in rows}
+    return len(found) == 1
 
 
 def _settings(rows: Sequence[Row]) -> tuple[list[str], list[str]]:
@@ -148,18 +206,18 @@ def _value(row: Row, found: dict[str, Scalar], name: str) -> Cell | Scalar:
 
 _ATTRIBUTES: dict[str, tuple[Column, Callable[[Row], Cell | Scalar]]] = {
     "experiment": (
-        Column("experiment", keep=FIXED),
+        Column("experiment", keep=FIXED, narrow=20),
         lambda row: Cell(
             values.escape(row.experiment), row.experiment, "dim" if row.hidden else ""
         ),
     ),
-    "study": (Column("study", keep=60), lambda row: row.study),
+    "study": (Column("study", keep=86), lambda row: row.study),
     "created": (
-        Column("created", keep=55),
-        lambda row: Cell(values.age(row.created), row.created),
+        Column("created", keep=88),
+        lambda row: Cell(values.age(row.created), row.created, "", values.time(row.created)),
     ),
     "status": (
-        Column("status", keep=90),
+        Column("status", keep=97),
         lambda row: Cell(row.status, row.status, _TONES.get(row.status, "")),
     ),
     "author": (Column("author", keep=20), lambda row: row.author),

@@ -24,7 +24,6 @@ def sections(
     record: Record,
     *,
     row: Row | None = None,
-    commit: str = "",
     events: Sequence[Event] = (),
     history: Mapping[str, Sequence[float]] | None = None,
 ) -> list[Section]:
@@ -32,13 +31,12 @@ def sections(
 
     Args:
         record: The experiment's record.
-        row: What the index knows about it: author, tags, notes.
-        commit: Id of its commit.
+        row: What the index knows about it: commit, author, tags.
         events: What was said about it since.
         history: Metric → its values over steps, for the curves.
     """
     return [
-        Section(lines=tuple(_head(record, row, commit))),
+        Section(lines=tuple(_head(record, row))),
         _metrics(record, history or {}),
         _settings(record),
         _inputs(record),
@@ -51,13 +49,13 @@ def sections(
     ]
 
 
-def _head(record: Record, row: Row | None, commit: str) -> list[str]:
+def _head(record: Record, row: Row | None) -> list[str]:
     author = f" by {values.escape(row.author)}" if row is not None and row.author else ""
     created = f"{values.time(record.created)} ({values.age(record.created)})"
     took = values.duration(record.seconds)
     lines = [f"{values.escape(record.name)}: {_status(record)} in {took}, {created}{author}"]
     study = values.escape(record.study)
-    lines.append(f"commit   {commit} on exp/{study}" if commit else f"study    exp/{study}")
+    lines.append(f"commit   {row.commit} on exp/{study}" if row else f"study    exp/{study}")
     if record.base:
         branch = f" ({values.escape(record.branch)})" if record.branch else ""
         lines.append(f"base     {record.base}{branch}")
@@ -181,7 +179,7 @@ def _libraries(record: Record) -> Section:
     lock = record.libraries
     if lock.state != "none":
         pins = values.plural(len(lock.packages), "package")
-        loose = f", without a source: {values.listing(lock.unlocked)}" if lock.unlocked else ""
+        loose = f", {len(lock.unlocked):,} of them without a source" if lock.unlocked else ""
         lines.append(f"lock file {lock.state}: {pins}{loose}")
     return Section("Libraries", lines=tuple(values.escape(line) for line in lines))
 
@@ -210,7 +208,8 @@ def _artifacts(record: Record) -> Section:
 
 
 def _environment(record: Record) -> Section:
-    rows = [(name, _text(value)) for name, value in flatten(record.environment).items() if name]
+    facts = flatten(record.environment)
+    rows = [(name, _fact(name, value)) for name, value in facts.items() if name]
     for number, part in enumerate(record.segments if len(record.segments) > 1 else (), 1):
         ended = values.time(part.ended) if part.ended else "cut off"
         said = f"{values.time(part.started)} to {ended} on {values.escape(part.host)}"
@@ -224,15 +223,20 @@ def _environment(record: Record) -> Section:
 def _events(events: Sequence[Event]) -> Section:
     lines = []
     for event in events:
-        body = ", ".join(
-            values.scalar(value) if isinstance(value, Scalar) else values.escape(str(value))
-            for value in event.body.values()
-        )
+        body = ", ".join(_said(key, value) for key, value in event.body.items() if value != [])
         who = values.escape(event.author)
         lines.append(
             f"{values.age_of(event.committed)}, {who}: {values.escape(event.kind)} {body}".rstrip()
         )
     return Section("Since then", lines=tuple(lines))
+
+
+def _said(key: str, value: object) -> str:
+    """Return one entry of an event's body; the text of a note needs no name."""
+    if isinstance(value, list):
+        return f"{values.escape(key)} {values.listing([str(item) for item in value], 10)}"
+    text = values.scalar(value) if isinstance(value, Scalar) else values.escape(str(value))
+    return text if key == "text" else f"{values.escape(key)} {text}"
 
 
 def _plain(text: str) -> Cell:
@@ -242,6 +246,12 @@ def _plain(text: str) -> Cell:
 def _text(value: Scalar) -> Cell:
     """Return a value that is aligned as text, since a column of settings mixes types."""
     return Cell(values.scalar(value), values.precise(value))
+
+
+def _fact(name: str, value: Scalar) -> Cell:
+    if name == "memory" and isinstance(value, int):
+        return _plain(values.size(value))
+    return _text(value)
 
 
 def _size(size: int, files: int) -> Cell:

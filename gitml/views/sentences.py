@@ -11,6 +11,7 @@ from gitml.views import values
 if TYPE_CHECKING:
     from gitml.history.rows import Row
     from gitml.inputs.difference import Difference
+    from gitml.operations.annotate import Annotated
     from gitml.operations.apply import Applied
     from gitml.operations.init import Initialised
     from gitml.operations.recover import Recovered
@@ -46,6 +47,15 @@ def differences(found: Iterable[Difference]) -> str:
     from gitml.inputs.sameness import describe
 
     return values.escape(describe(found))
+
+
+def annotated(done: Annotated, verb: str) -> str:
+    """Return what was said about an experiment (`verb`: `noted`, `tagged`, `hidden` …)."""
+    row = done.row
+    lines = [f"{values.escape(row.experiment)} is {verb} ({values.commit(row.commit)})."]
+    note = values.escape(row.notes[-1]) if row.notes and verb == "noted" else ""
+    tags = values.listing(row.tags, 20) if verb == "tagged" else ""
+    return "\n".join([*lines, *labelled([("note", note), ("tags", tags)])])
 
 
 def initialised(done: Initialised) -> str:

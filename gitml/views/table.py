@@ -17,7 +17,7 @@ Format = Literal["text", "md", "csv"]
 FIXED = 100
 _GAP = 2
 _WIDEST = 48
-_NARROWEST_TITLE = 8
+_NARROWEST_TITLE = 12
 _MARKDOWN = str.maketrans({char: f"\\{char}" for char in "\\|`*[]"} | {"<": "&lt;", "&": "&amp;"})
 
 
@@ -28,11 +28,13 @@ class Cell(msgspec.Struct, frozen=True):
         text: For terminals and Markdown, escaped already.
         raw: The value, for CSV.
         tone: How a terminal that shows colours stresses it.
+        lasting: For Markdown, where `3 min ago` would soon be wrong; the text when empty.
     """
 
     text: str
     raw: Scalar = None
     tone: Tone = ""
+    lasting: str = ""
 
 
 class Column(msgspec.Struct, frozen=True):
@@ -49,7 +51,7 @@ class Column(msgspec.Struct, frozen=True):
     title: str
     key: str = ""
     keep: int = 50
-    narrow: int = 10
+    narrow: int = 12
     middle: bool = False
 
 
@@ -114,7 +116,7 @@ def markdown(table: Table) -> str:
     numeric = [_numeric(table, index) for index in range(len(table.columns))]
     lines = [[quoted(values.escape(column.title)) for column in table.columns]]
     lines.append(["---:" if is_number else "---" for is_number in numeric])
-    lines += [[quoted(_text(cell)) for cell in row] for row in table.rows]
+    lines += [[quoted(_lasting(cell)) for cell in row] for row in table.rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
@@ -160,6 +162,10 @@ def _text(cell: Cell | Scalar) -> str:
     return values.MISSING if cell is None else values.scalar(cell)
 
 
+def _lasting(cell: Cell | Scalar) -> str:
+    return (isinstance(cell, Cell) and cell.lasting) or _text(cell)
+
+
 def _numeric(table: Table, index: int) -> bool:
     """Whether a column holds numbers (and blanks) only."""
     found = False
@@ -194,10 +200,9 @@ class _Layout:
             values.width(values.escape(column.title)) if table.headed else 0
             for column in table.columns
         ]
-        self._widths = [
-            max(min(cells, _WIDEST) if width and not number else cells, title)
-            for cells, title, number in zip(self._cells, self._titles, self._numeric, strict=True)
-        ]
+        # A sheet has room for one long text; beside the columns of a list it would take too much.
+        self._widest = min(width, _WIDEST) if width and table.headed else width
+        self._widths = [self._wanted(index) for index in range(count)]
         self.shown = list(range(count))
         if width:
             self._fit(width - table.indent)
@@ -230,12 +235,13 @@ class _Layout:
     def _restore(self) -> None:
         """After a column went, let the others have the room that they were denied."""
         for index in self.shown:
-            self._widths[index] = max(
-                min(self._cells[index], _WIDEST)
-                if not self._numeric[index]
-                else self._cells[index],
-                self._titles[index],
-            )
+            self._widths[index] = self._wanted(index)
+
+    def _wanted(self, index: int) -> int:
+        cells = self._cells[index]
+        if self._widest and not self._numeric[index]:
+            cells = min(cells, self._widest)
+        return max(cells, self._titles[index])
 
     def _total(self) -> int:
         return sum(self._widths[i] for i in self.shown) + _GAP * (len(self.shown) - 1)
@@ -254,7 +260,10 @@ class _Layout:
         if values.width(title) <= room:
             return title
         # The end of a dotted name is what tells it from its neighbours.
-        return values.ELLIPSIS + title[len(title) - room + 1 :]
+        parts = title.split(".")
+        ends = (".".join(parts[number:]) for number in range(1, len(parts)))
+        short = next((end for end in ends if values.width(end) <= room), "")
+        return short or values.ELLIPSIS + title[len(title) - room + 1 :]
 
     def cell(self, cell: Cell | Scalar, index: int, *, colour: bool) -> str:
         column = self._table.columns[index]

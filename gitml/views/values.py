@@ -113,9 +113,11 @@ def size(count: int) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return a stretch of time as `0.4 s`, `12 s`, `3 min 20 s`, `2 h 05 min`, `3 d 4 h`."""
+    """Return a stretch of time: `40 ms`, `1.4 s`, `3 min 20 s`, `2 h 05 min`, `3 d 4 h`."""
     if not math.isfinite(seconds) or seconds < 0:
         return MISSING
+    if seconds < 0.9995:
+        return f"{seconds * 1000:.0f} ms"
     if seconds < 10:
         return f"{seconds:.1f} s"
     whole = round(seconds)

@@ -89,11 +89,15 @@ def test_documented_json_keys_are_real(project: Any) -> None:
     found = {
         "gitml exp run": run,
         "gitml exp list": project.json("exp", "list")[0],
+        "gitml exp show": project.json("exp", "show", "one"),
+        "gitml exp note, tag and hide": project.json("exp", "note", "one", "a remark"),
+        "gitml exp apply": project.json("exp", "apply", "one"),
         "gitml exp diff": project.json("exp", "diff", "one", "two"),
         "gitml check": project.json("check", "-S", "lr=0.3"),
         "gitml doctor": json.loads(project.gitml("doctor", "--json", status=None).stdout),
         "gitml init": project.json("init"),
     }
+    assert not project.json("exp", "recover")
     for command, document in found.items():
         assert documented[command] <= set(document), command
 
@@ -103,7 +107,11 @@ def test_the_record_holds_documented_fields_only(project: Any) -> None:
     section = page.partition("### Record\n")[2].partition("### ")[0]
     documented = set(re.findall(r"^\| `(\w+)`", section, re.MULTILINE))
     project.run("--name", "one")
-    assert set(project.json("exp", "show", "one")) <= documented
+    record = json.loads(project.git("show", "exp/main:.gitml/experiment.json"))
+    assert set(record) <= documented
+    assert (
+        set(project.json("exp", "show", "one")) <= documented | _documented_keys()["gitml exp show"]
+    )
 
 
 def _documented_keys() -> dict[str, set[str]]:
@@ -140,23 +148,31 @@ def _check(words: list[str], where: str) -> None:
     if not words or words[0] != "gitml":
         return  # `gitml.yaml`, `gitml[torch]`
     command: click.Command = root
-    ctx = click.Context(root, info_name="gitml")
     known = _options(command)
-    for word in words[1:]:
+    rest = iter(words[1:])
+    for word in rest:
         if word in ("--", "…", "&&", "|", ">") or word.startswith("["):
             return
-        if word.startswith("-") and word != "-":
-            assert word.partition("=")[0] in known, f"{where}: no option {word}"
+        if word.startswith("-"):
+            name, _, value = word.partition("=")
+            assert name in known, f"{where}: no option {name}"
+            if known[name] and not value:
+                next(rest, None)
         elif isinstance(command, click.Group):
-            found = command.get_command(ctx, word)
+            found = command.get_command(click.Context(command), word)
             assert found is not None, f"{where}: no command {word}"
             command = found
             known = _options(command)
 
 
-def _options(command: click.Command) -> set[str]:
-    ctx = click.Context(command)
-    return {name for parameter in command.get_params(ctx) for name in parameter.opts} | {"--help"}
+def _options(command: click.Command) -> dict[str, bool]:
+    """Return the options of a command, and whether each needs a value."""
+    found = {"--help": False}
+    for option in command.params:
+        if isinstance(option, click.Option):
+            needs = not option.is_flag and option.name != "resume"  # its value may be left out
+            found |= dict.fromkeys((*option.opts, *option.secondary_opts), needs)
+    return found
 
 
 def test_the_module_is_loaded_as_users_load_it() -> None:

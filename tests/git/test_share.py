@@ -246,9 +246,7 @@ def test_a_single_branch_and_a_shallow_clone_get_every_study(team: Team, tmp_pat
     ["ext::sh -c touch% {marker}", "--upload-pack=touch {marker}", "-oProxyCommand=touch {marker}",
      "ssh://-oProxyCommand=touch%20{marker}/x", "fd::3"],
 )  # fmt: skip
-def test_an_address_that_starts_a_program_is_refused(
-    work: Work, tmp_path: Path, url: str
-) -> None:
+def test_an_address_that_starts_a_program_is_refused(work: Work, tmp_path: Path, url: str) -> None:
     marker = tmp_path / "marker"
     work.git("config", "protocol.ext.allow", "always")
     work.git("config", "remote.origin.url", url.format(marker=marker))

@@ -13,6 +13,7 @@ from gitml.git.snapshot import Snapshot, take_snapshot
 from gitml.git.trees import list_tree
 
 LARGE = 1_000_000
+BEGIN = {"a.txt": b"a\n", "folder/b.txt": b"b\n", ".gitignore": b"*.log\n"}
 
 
 class Work:

@@ -74,7 +74,9 @@ def test_looking_changes_nothing(folder: Path) -> None:
     )
 
 
-def test_no_repository_is_said_with_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_repository_is_said_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     assert "gitml init" in one(tmp_path, "repository", "error").mend
 

@@ -60,7 +60,8 @@ def test_paths_are_cut_in_the_middle() -> None:
 @pytest.mark.parametrize(
     ("seconds", "shown"),
     [
-        (0.04, "0.0 s"),
+        (0.04, "40 ms"),
+        (0.9996, "1.0 s"),
         (9.94, "9.9 s"),
         (12.4, "12 s"),
         (59.7, "1 min 00 s"),

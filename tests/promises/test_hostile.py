@@ -1,0 +1,414 @@
+"""Hostile input ends in a clear error or in success, and nothing is written where it shouldn't be."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Project
+
+ESCAPE = "\x1b[31m"
+RIGHT_TO_LEFT = "\u202e"
+EMPTY_MD5 = "d41d8cd98f00b204e9800998ecf8427e"
+BOMB = "a0: &a0 [x, x]\n" + "".join(
+    f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 9)}]\n" for level in range(1, 12)
+)
+
+
+def _files(project: Project) -> set[str]:
+    """Every file of the work tree, whatever Git thinks of it."""
+    found = set()
+    for folder, folders, names in os.walk(project.root):
+        folders[:] = [name for name in folders if name != ".git"]
+        found |= {os.path.relpath(os.path.join(folder, name), project.root) for name in names}
+    return found
+
+
+def _refused(project: Project, *arguments: str, **env: str) -> str:
+    """Run a command that has to be refused in a line or two, with nothing written."""
+    files = _files(project)
+    refs = project.git("for-each-ref")
+    done = project.gitml(*arguments, status=2, **env)
+    assert "Traceback" not in done.stderr
+    said = done.stderr.splitlines()
+    assert 1 <= len(said) <= 2, done.stderr
+    assert said[0].startswith("error: ") or said[0] == said[-1]
+    assert all(line.isprintable() for line in said), done.stderr
+    assert len(done.stderr) < 2000
+    assert done.stdout == ""
+    assert _files(project) == files
+    assert project.git("for-each-ref") == refs
+    runs = project.root / ".git/gitml/runs"
+    assert not runs.is_dir() or not [path for path in runs.iterdir() if path.name[0] != "."]
+    return done.stderr
+
+
+def _printable(text: str) -> None:
+    """Nothing that a terminal would obey."""
+    assert all(line.isprintable() for line in text.split("\n")), repr(text)
+
+
+NAMES = ["-x", "--output=x", "a\nb", f"a{ESCAPE}b", f"{RIGHT_TO_LEFT}abc", "../x", "x.lock", "HEAD",
+         "a;rm -rf .", "x" * 10_000, ".hidden", "a..b", "a@{1}", "latest", "best", "café"]  # fmt: skip
+
+
+@pytest.mark.parametrize("option", ["--name", "--study"])
+def test_names_that_could_be_anything_else_are_refused(project: Project, option: str) -> None:
+    for name in [*NAMES, "--upload-pack=x"]:
+        if option == "--study" and name in ("latest", "best"):
+            continue
+        _refused(project, "exp", "run", option, name)
+
+
+def test_a_name_that_looks_like_an_option_is_never_one_for_git(project: Project) -> None:
+    project.run("--name", "first")
+    for command in ("show", "apply"):
+        for name in ("-x", "--output=x", f"{ESCAPE}x", "@{-1}", ":/begin", "x" * 5000, "HEAD^{tree}"):
+            _refused(project, "exp", command, "--", name)
+        _refused(project, "exp", command, "--output=x")
+    _refused(project, "exp", "diff", "--", "--output=x", "--no-index")
+    _refused(project, "exp", "diff", "--ext-diff")
+    for name in ("--upload-pack=touch x", "ext::sh -c touch% x"):
+        _refused(project, "exp", "pull", "--remote", name)
+        _refused(project, "exp", "push", "--remote", name)
+        _refused(project, "exp", "push", "--", name)
+    _refused(project, "exp", "list", "--study=--output=x")
+    assert not (project.root / "x").exists()
+
+
+def test_parameters_of_every_kind_are_shown_without_their_escapes(project: Project) -> None:
+    values = {f"k\n{ESCAPE}{RIGHT_TO_LEFT}": 1, "v": f"x\ny{ESCAPE}{RIGHT_TO_LEFT}", "empty": ""}
+    project.write("params.yaml", json.dumps({"lr": 0.1, "seed": 1, **values}))
+    project.write("train.py", f"import json\njson.dump({values!r}, open('metrics.json', 'w'))\n")
+    done = project.run("--name", "odd")
+    assert done["params"] == {"lr": 0.1, "seed": 1, **values}
+    assert done["metrics"] == values
+    message = project.git("log", "-1", "--format=%B", "exp/main")
+    _printable(message)
+    assert message.count("Gitml-Experiment: ") == 1
+    project.run("--name", "other", "-S", f"v=z{ESCAPE}")
+    for command in (("list",), ("list", "--md"), ("list", "--csv"), ("show", "odd"), ("diff", "odd", "other")):  # fmt: skip
+        shown = project.gitml("exp", *command)
+        _printable(shown.stdout)
+        _printable(shown.stderr)
+    assert {row["experiment"] for row in project.json("exp", "list")} == {"odd", "other"}
+
+
+def test_a_value_cannot_forge_a_trailer(project: Project) -> None:
+    forged = "1\n\nGitml-Experiment: forged\nGitml-Fingerprint: sha256:00\n"
+    project.write("params.yaml", json.dumps({"lr": 0.1, "seed": 1, "note": forged}))
+    real = project.run("--name", "real")
+    assert [row["experiment"] for row in project.json("exp", "list", "--all")] == ["real"]
+    assert project.json("exp", "show", "real")["fingerprint"] == real["fingerprint"]
+
+
+def test_output_files_with_odd_names_are_recorded_under_them(project: Project) -> None:
+    names = ["-rf.txt", "--output=x.txt", f"a\nb{ESCAPE}.txt", f"{RIGHT_TO_LEFT}.txt", " lead.txt", "ü ß#!*.bin",
+             "line\nbreak.bin", '"quoted".txt', "tab\t.txt"]  # fmt: skip
+    project.write(
+        "train.py",
+        f"import pathlib\nfor name in {names!r}:\n"
+        "    binary = name.endswith('.bin')\n"
+        "    pathlib.Path(name).write_bytes(bytes(9) if binary else b'text')\n",
+    )
+    project.run("--name", "odd")
+    listed = project.git("ls-tree", "-r", "-z", "--name-only", "exp/main").split("\0")
+    assert {f"{name}.dvc" if name.endswith(".bin") else name for name in names} <= set(listed)
+    shown = project.gitml("exp", "show", "odd")
+    _printable(shown.stdout)
+    for name in names:
+        (project.root / name).unlink()
+    project.gitml("exp", "apply", "odd")
+    assert set(names) <= _files(project)
+    assert (project.root / "line\nbreak.bin").read_bytes() == bytes(9)
+
+
+def test_a_name_that_is_not_utf_8_is_kept_in_git_and_said_to_be_none_for_dvc(
+    project: Project,
+) -> None:
+    project.write(
+        "train.py",
+        "open(b'text\\xff.txt', 'w').write('x')\nopen(b'bin\\xff.bin', 'wb').write(bytes(9))\n",
+    )
+    done = project.gitml("exp", "run", "--name", "odd")
+    assert "bin" in done.stderr and "UTF-8" in done.stderr
+    _printable(done.stderr)
+    names = subprocess.run(
+        ["git", "ls-tree", "-r", "-z", "--name-only", "exp/main"],
+        cwd=project.root, capture_output=True, check=True,
+    ).stdout.split(b"\0")  # fmt: skip
+    assert b"text\xff.txt" in names
+    assert not [name for name in names if name.startswith(b"bin")]
+    (project.root / os.fsdecode(b"text\xff.txt")).unlink()
+    project.gitml("exp", "apply", "odd")
+    assert (project.root / os.fsdecode(b"text\xff.txt")).exists()
+
+
+PARAMS = {
+    "an alias bomb": BOMB,
+    "too deep": "lr: " + "[" * 5000 + "]" * 5000,
+    "a key twice": "lr: 1\nlr: 2\n",
+    "a Python tag": "lr: !!python/object/apply:os.system ['touch owned']\n",
+    "5000 digits": "lr: " + "9" * 5000,
+    "5000 hexadecimal digits": "lr: 0x" + "f" * 5000,
+    "too large": "lr: 1\n" + "#" * 2_000_000,
+    "not a mapping": "- 1\n- 2\n",
+    "two documents": "lr: 1\n---\nlr: 2\n",
+    "an unhashable key": "? [a, b]\n: 3\n",
+    "cut off": "lr: '",
+    "not UTF-8": b"lr: \xff\xfe\n",
+    "an undefined alias": "lr: *x\n",
+}
+
+
+def test_parameter_files_that_nobody_could_read_are_refused(project: Project) -> None:
+    for what, text in PARAMS.items():
+        data = text if isinstance(text, bytes) else text.encode()
+        (project.root / "params.yaml").write_bytes(data)
+        for command in (("exp", "run"), ("check",)):
+            assert "params.yaml" in _refused(project, *command), what
+    (project.root / "params.yaml").unlink()
+    for name, text in {
+        "deep.json": "[" * 100_000,
+        "twice.json": '{"a": 1, "a": 2}',
+        "digits.json": '{"a": ' + "9" * 5000 + "}",
+        "large.json": '{"a": 1e400}',
+        "half.json": '{"a": "\\ud800"}',
+        "deep.toml": "a = " + "[" * 5000 + "]" * 5000,
+        "digits.toml": "a = " + "9" * 5000,
+        "hexadecimal.toml": "a = 0x" + "f" * 5000,
+    }.items():
+        project.write(name, text)
+        project.write("gitml.yaml", f"command: python train.py\nparams: [{name}]\n")
+        assert name in _refused(project, "exp", "run")
+
+
+def test_a_configuration_that_nobody_could_read_is_refused(project: Project) -> None:
+    for what, text in PARAMS.items():
+        data = text if isinstance(text, bytes) else text.encode()
+        (project.root / "gitml.yaml").write_bytes(data)
+        assert "gitml.yaml" in _refused(project, "exp", "run"), what
+        assert "gitml.yaml" in _refused(project, "check"), what
+    assert not (project.root / "owned").exists()
+
+
+def test_overrides_that_make_no_sense_are_refused(project: Project) -> None:
+    for override in ("lr", "=1", "lr=", "lrr=0.2", "lr.x=1", "lr=[" * 500, "lr=" + "9" * 5000,
+                     "lr=!!python/name:os.system", "+lr.a.b=1", f"{ESCAPE}=1", "__class__=1"):  # fmt: skip
+        if override == "lr=":
+            continue
+        _refused(project, "exp", "run", "-S", override)
+
+
+METRICS = {
+    "5000 digits": '{"a": ' + "9" * 5000 + "}",
+    "too deep": "[" * 100_000,
+    "deep and whole": '{"a": ' * 5000 + "1" + "}" * 5000,
+    "a key twice": '{"a": 1, "a": 2}',
+    "half a surrogate pair": '{"\\ud800": 1}',
+    "cut off": '{"a": 1',
+    "not UTF-8": b"\xff\xfe",
+    "very many": "{" + ",".join(f'"k{number}": 1' for number in range(100_000)) + "}",
+    "not measurements": '"text"',
+    "too large": '{"a": 1e400}',
+}
+
+
+def test_metrics_that_nobody_could_read_cost_no_training(project: Project) -> None:
+    project.write(
+        "train.py",
+        "import pathlib, shutil\nshutil.copyfile('source', 'metrics.json')\n",
+    )
+    for what, text in METRICS.items():
+        (project.root / "source").write_bytes(text if isinstance(text, bytes) else text.encode())
+        done = project.run("--force")
+        assert done["status"] == "completed", what
+        assert any("metrics.json" in warning for warning in done["warnings"]), what
+        assert not any(str(project.root) in warning for warning in done["warnings"])
+        assert all(len(warning) < 300 for warning in done["warnings"])
+    assert len(project.json("exp", "list")) == len(METRICS)
+
+
+POINTERS = {
+    "outside": "path: ../../etc/passwd",
+    "absolute": "path: /etc/passwd",
+    "into Git": "path: .git/config",
+    "into Git on other systems": "path: .GIT/hooks/pre-commit",
+    "into DVC": "path: .dvc/config",
+    "through a link": "path: link/passwd",
+    "through a link inside": "path: inner/train.py",
+    "a backslash": r"path: a\b",
+    "empty": "path: ''",
+    "no path": "size: 3",
+    "no digest": "md5: ../../x\n  path: y",
+    "a negative size": "path: y\n  size: -1",
+}
+
+
+def test_pointers_that_lead_elsewhere_are_refused_before_anything_runs(project: Project) -> None:
+    (project.root / "link").symlink_to("/etc")
+    (project.root / "inner").symlink_to(".")
+    for what, text in POINTERS.items():
+        digest = "" if "md5" in text else f"  md5: {EMPTY_MD5}\n"
+        project.write("x.dvc", f"outs:\n- {text}\n{digest}  hash: md5\n")
+        assert "x.dvc" in _refused(project, "exp", "run"), what
+        assert "x.dvc" in _refused(project, "check"), what
+    project.write("x.dvc", f"wdir: ../..\nouts:\n- md5: {EMPTY_MD5}\n  path: y\n")
+    _refused(project, "exp", "run")
+    for text in (BOMB, "outs: 3", "- 1", "", "outs:\n- 3\n", "a" * 2_000_000, "outs: !!python/name:os.system"):  # fmt: skip
+        project.write("x.dvc", text)
+        assert "x.dvc" in _refused(project, "exp", "run")
+
+
+def test_a_folder_object_with_a_way_out_restores_nothing(project: Project) -> None:
+    project.write(
+        "train.py",
+        "import os\nos.makedirs('model', exist_ok=True)\nopen('model/w.bin', 'wb').write(bytes(9))\n",
+    )
+    project.write("gitml.yaml", "command: python train.py\noutputs: {weights: [model]}\n")
+    project.run("--name", "honest")
+    record = project.json("exp", "show", "honest")
+    (digest,) = [item["digest"] for item in record["artifacts"] if item["path"] == "model"]
+    place = project.root / ".dvc/cache/files/md5" / digest[:2] / digest[2:]
+    (member,) = json.loads(place.read_bytes())
+    for path in ("../x", "/tmp/x", ".git/config", "a/../../x", "", "w\\..\\x"):
+        evil = json.dumps([{"md5": member["md5"], "relpath": path}]).encode()
+        place.chmod(0o644)
+        place.write_bytes(evil)
+        project.write("model/w.bin", "changed")
+        project.write("train.py", "# changed and committed\n")
+        project.git("commit", "-qam", "change", "--allow-empty")
+        said = _refused(project, "exp", "apply", "honest")
+        assert "model" in said or digest in said
+        assert (project.root / "train.py").read_text() == "# changed and committed\n"
+        project.git("reset", "-q", "--hard", "HEAD^")
+    assert not (project.root.parent / "x").exists()
+
+
+def test_links_are_recorded_as_links_and_never_followed(project: Project, tmp_path: Path) -> None:
+    secret = tmp_path / "secret.txt"
+    secret.write_text("root:x:0:0")
+    (project.root / "to_file").symlink_to(secret)
+    (project.root / "to_folder").symlink_to(tmp_path)
+    (project.root / "broken").symlink_to("nowhere")
+    (project.root / "loop").symlink_to("loop")
+    project.write(
+        "train.py",
+        "import os, pathlib\n"
+        f"os.symlink({str(secret)!r}, 'out.txt')\n"
+        f"os.symlink({str(secret)!r}, 'out.bin')\n"
+        f"os.symlink({str(secret)!r}, 'model.pt')\n"
+        "os.makedirs('plots', exist_ok=True)\n"
+        f"os.symlink({str(secret)!r}, 'plots/p.png')\n"
+        "os.mkfifo('pipe')\n",
+    )
+    done = project.run("--name", "linked")
+    tree = {
+        line.split("\t")[1]: line.split()[0]
+        for line in project.git("ls-tree", "-r", "exp/main").splitlines()
+    }
+    for name in ("to_file", "to_folder", "broken", "loop"):
+        assert tree[name] == "120000"
+    assert project.git("cat-file", "-p", "exp/main:to_file") == str(secret)
+    assert any("out.txt" in warning for warning in done["warnings"])
+    everything = project.git("log", "-p", "--format=%B", "exp/main")
+    assert "root:x:0:0" not in everything
+    for folder, _, names in os.walk(project.root / ".dvc/cache"):
+        for name in names:
+            assert b"root:x:0:0" not in Path(folder, name).read_bytes()
+    assert secret.read_text() == "root:x:0:0"
+
+
+def test_apply_never_writes_through_a_link(project: Project, tmp_path: Path) -> None:
+    project.write("sub/file.txt", "recorded")
+    project.write("train.py", "import os\nos.makedirs('out', exist_ok=True)\nopen('out/m.bin','wb').write(bytes(9))\n")  # fmt: skip
+    project.run("--name", "one")
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    for name in ("sub", "out"):
+        for path in (project.root / name).iterdir():
+            path.unlink()
+        (project.root / name).rmdir()
+        (project.root / name).symlink_to(outside)
+    done = project.gitml("exp", "apply", "one", status=None)
+    assert "Traceback" not in done.stderr
+    assert done.returncode == 2
+    assert list(outside.iterdir()) == []
+
+
+def test_a_sitecustomize_that_exists_already_works_as_before(
+    project: Project, tmp_path: Path
+) -> None:
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    (theirs / "sitecustomize.py").write_text("import builtins\nbuiltins.theirs = 'works'\n")
+    project.write("other.py", "x = 1\n")
+    project.write(
+        "train.py",
+        "import builtins, json, other, sys\n"
+        "import sitecustomize\n"
+        "assert sitecustomize.theirs_too if hasattr(sitecustomize, 'theirs_too') else True\n"
+        "json.dump({'theirs': builtins.theirs}, open('metrics.json', 'w'))\n",
+    )
+    root = str(Path(__file__).parents[2])
+    done = project.run("--name", "both", PYTHONPATH=f"{root}{os.pathsep}{theirs}")
+    assert done["metrics"] == {"theirs": "works"}
+    code = project.json("exp", "show", "both")["inputs"]["code"]
+    assert code["observed"] is True
+    assert "other.py" in code["modules"]
+
+
+def test_a_sitecustomize_that_fails_fails_as_it_would_alone(
+    project: Project, tmp_path: Path
+) -> None:
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    (theirs / "sitecustomize.py").write_text("raise RuntimeError('theirs is broken')\n")
+    root = str(Path(__file__).parents[2])
+    path = f"{root}{os.pathsep}{theirs}"
+    alone = subprocess.run(
+        [sys.executable, "train.py"], cwd=project.root, capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": path},
+    )  # fmt: skip
+    done = project.gitml("exp", "run", "--name", "broken", status=None, PYTHONPATH=path)
+    assert "theirs is broken" in done.stdout + done.stderr
+    assert done.returncode == alone.returncode == 0
+    assert project.json("exp", "show", "broken")["inputs"]["code"]["observed"] is True
+
+
+def test_a_giant_log_and_a_line_without_end_are_recorded(project: Project) -> None:
+    project.write(
+        "train.py",
+        "import sys\n"
+        "sys.stdout.write('x' * 3_000_000)\n"
+        "sys.stdout.write('\\n' + 'loss: ' * 100_000 + '0.5\\n')\n"
+        "sys.stdout.buffer.write(bytes(range(256)) * 100)\n"
+        f"print('{ESCAPE}]0;title\\x07 loss: 0.25')\n",
+    )
+    done = project.run("--name", "loud")
+    assert done["status"] == "completed"
+    project.gitml("exp", "show", "loud")
+
+
+def test_closed_standard_output_is_no_error(project: Project) -> None:
+    for number in range(3):
+        project.run("-S", f"seed={number}")
+    for command in ("list", "show latest", "list --json"):
+        done = subprocess.run(
+            f"{sys.executable} -m gitml exp {command} | head -c 1",
+            shell=True, cwd=project.root, capture_output=True, text=True, check=False,
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        )  # fmt: skip
+        assert done.stderr == ""
+    done = subprocess.run(
+        f"{sys.executable} -m gitml exp run -S lr=0.7 --name piped | true",
+        shell=True, cwd=project.root, capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr
+    assert "piped" in {row["experiment"] for row in project.json("exp", "list")}
