@@ -37,10 +37,12 @@ _BLOCK = re.compile(
 )
 _STATUS = re.compile(r"\s+# exit status (\d+)$")
 _MARK = "\x1e"
+# What bash says of a command that was killed, when it runs a script.
+_KILLED = re.compile(r"^\S+: line \d+: +\d+ Killed .*$", re.MULTILINE)
 _MASKS = (
     (re.compile(rf"\b(?:{'|'.join(_ADJECTIVES)})-(?:{'|'.join(_NOUNS)})\b"), "<name>"),
     (re.compile(r"\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?Z?)?)?"), "<time>"),
-    (re.compile(r"\b\d+(?:\.\d+)? (?:s|min|h)\b"), "<time>"),
+    (re.compile(r"\b\d+(?:\.\d+)? (?:ms|s|min|h)\b"), "<time>"),
     (re.compile(r"\b(?=[0-9a-f]*\d)[0-9a-f]{7,64}\b"), "<id>"),
     (re.compile(r"\b\d+(?:\.\d+)? (?:B|kB|MB|GB)\b"), "<size>"),
     (re.compile(r"[+-]?\b\d+(?:\.\d+(?:e-?\d+)?|e-?\d+)\b"), "<number>"),
@@ -157,6 +159,7 @@ def _tidy(printed: str, folder: Path) -> str:
     printed = printed.replace(f"{folder.resolve() / 'work'}", "~").replace(
         str(folder / "work"), "~"
     )
+    printed = _KILLED.sub("Killed", printed)
     lines = [line.rsplit("\r", 1)[-1].rstrip() for line in printed.splitlines()]
     return "".join(f"{line}\n" for line in lines)
 

@@ -183,6 +183,16 @@ def _tip(repository: Repository, ref: str) -> str:
     return read_ref(repository.git, ref)
 
 
+def _head_ref(repository: Repository) -> str:
+    """Return the branch that is checked out at this moment; `repository` may be hours old."""
+    if repository.bare:
+        return ""
+    text = (repository.git_dir / "HEAD").read_text("utf-8", "surrogateescape").strip()
+    if text.endswith("/.invalid"):  # reftable keeps HEAD elsewhere
+        return repository.git.attempt("symbolic-ref", "-q", "HEAD").stdout.decode().strip()
+    return text.removeprefix("ref: ")
+
+
 @contextmanager
 def _one_at_a_time(repository: Repository, ref: str) -> Iterator[None]:
     """Queue up with the other processes of this machine, for a while.
@@ -240,7 +250,7 @@ def checked_out_at(repository: Repository, ref: str) -> Path | None:
     Moving such a branch would show its user changes that they didn't make.
     """
     if not (repository.common_dir / "worktrees").is_dir():
-        return repository.root if ref == f"refs/heads/{repository.branch}" else None
+        return repository.root if _head_ref(repository) == ref else None
     end = b"\0"
     done = repository.git.attempt("worktree", "list", "--porcelain", "-z")
     if done.returncode:  # Git before 2.36 knows no -z here

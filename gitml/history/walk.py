@@ -98,10 +98,3 @@ class _Line:
     def _is_ours(self, oid: str) -> bool:
         commit = read_commit(self._repository.git, oid)
         return commit is not None and parse(commit.message).kind != "other"
-
-
-def commits_of(repository: Repository, tip: str) -> Iterator[str]:
-    """Yield the ids of all commits of the line that ends in `tip`, newest first."""
-    if tip:
-        for step in walk(repository, tip, ()):
-            yield step.commit.oid

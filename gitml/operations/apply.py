@@ -20,10 +20,9 @@ from gitml.git.trees import Change, Entry, build_tree, diff_trees, list_tree
 from gitml.history.index import open_index
 from gitml.history.resolve import resolve
 from gitml.operations.project import Project, open_project
+from gitml.operations.work_tree import check_places, folders_above, write_changes, write_file
 from gitml.outputs.artifact import Artifact
-from gitml.storage.durable import write_durably
 from gitml.storage.objects import hash_file, hash_folder
-from gitml.storage.paths import why_unsafe
 from gitml.storage.pointers import Pointer
 from gitml.storage.restore import restore
 
@@ -76,13 +75,14 @@ def apply(
         record = index.record(row.commit)
         known = index.output_paths()
         snapshot = take_snapshot(repository, place / "index", large=project.config.large)
-        changes = _wanted(project, snapshot.tree, row.commit, with_record=commit)
-        _refuse_to_overwrite(
-            project, changes, snapshot.status.changed, snapshot.status.untracked, known
+        changes = _wanted(
+            project, snapshot.tree, row.commit, snapshot.status.untracked, with_record=commit
         )
+        _refuse_to_overwrite(changes, snapshot.status.changed, snapshot.status.untracked, known)
         artifacts = [item for item in record.artifacts if item.storage == "dvc"]
         notes = _fetch_missing(project, artifacts, progress)
-        files = _write(project, changes)
+        check_places(project.repository.root, changes, artifacts)
+        files = write_changes(project, changes)
         restored = restore_artifacts(project, artifacts)
         new = _commit(project, row.commit, record, place / "commit.index") if commit else ""
     return Applied(record.name, row.commit, files, restored, new, notes)
@@ -100,7 +100,7 @@ def restore_outputs(project: Project, record: Record, commit: str) -> tuple[str,
     small = [item for item in artifacts if item.storage == "git"]
     with ObjectReader(project.repository.git) as reader:
         for item, data in zip(small, reader.read_many([a.digest for a in small]), strict=True):
-            _write_file(project.repository.root, item.path, "100644", data or b"")
+            write_file(project.repository.root, item.path, "100644", data or b"")
     return (*(item.path for item in small), *restore_artifacts(project, stored))
 
 
@@ -139,10 +139,20 @@ def _check_committable(project: Project) -> None:
         )
 
 
-def _wanted(project: Project, present: str, commit: str, *, with_record: bool) -> list[Change]:
-    """Return how the work tree has to change: the project's files, and the record if wanted."""
+def _wanted(
+    project: Project, present: str, commit: str, untracked: Iterable[str], *, with_record: bool
+) -> list[Change]:
+    """Return how the work tree has to change: the project's files, and the record if wanted.
+
+    A file that the experiment doesn't have is deleted only where Git can bring it back.
+    """
     prefix = f"{project.folder}/" if project.folder else ""
-    changes = diff_trees(project.repository.git, present, commit)
+    kept = set(untracked)
+    changes = [
+        change
+        for change in diff_trees(project.repository.git, present, commit)
+        if change.new or change.path not in kept
+    ]
     records = [change for change in changes if change.path.startswith(f"{FOLDER}/")]
     return [
         change for change in changes if change.path.startswith(prefix) and change not in records
@@ -150,14 +160,15 @@ def _wanted(project: Project, present: str, commit: str, *, with_record: bool) -
 
 
 def _refuse_to_overwrite(
-    project: Project,
     changes: Iterable[Change],
     changed: Iterable[str],
     untracked: Iterable[str],
     known_outputs: set[str],
 ) -> None:
     own = (set(changed) | set(untracked)) - known_outputs
-    lost = sorted(change.path for change in changes if change.path in own)
+    own_changed = {change.path for change in changes if change.path in own}
+    folders = {parent for change in changes if change.new for parent in folders_above(change.path)}
+    lost = sorted(own_changed | (folders & {*changed, *untracked}))
     if lost:
         more = f" (and {len(lost) - 1} more)" if len(lost) > 1 else ""
         raise RepositoryError(
@@ -208,43 +219,6 @@ def _holds(target: Path, digest: str) -> bool:
     except StorageError:
         return False
     return stored.digest == digest
-
-
-def _write(project: Project, changes: list[Change]) -> tuple[str, ...]:
-    root = project.repository.root
-    writes = [change for change in changes if change.new and change.new_mode != "160000"]
-    deletes = [change for change in changes if not change.new]
-    with ObjectReader(project.repository.git) as reader:
-        contents = reader.read_many([change.new for change in writes])
-        for change, data in zip(writes, contents, strict=True):
-            if data is None:
-                raise RepositoryError(f"The content of {change.path} is missing in Git.")
-            _write_file(root, change.path, change.new_mode, data)
-    for change in deletes:
-        if not why_unsafe(change.path):
-            (root / change.path).unlink(missing_ok=True)
-    return tuple(sorted(change.path for change in (*writes, *deletes)))
-
-
-def _write_file(root: Path, path: str, mode: str, data: bytes) -> None:
-    reason = why_unsafe(path)
-    target = root / path
-    if reason or not _inside(root, target.parent):
-        raise RepositoryError(f"{path!r} can't be written: {reason or 'it leaves the work tree'}.")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if mode == "120000":
-        target.unlink(missing_ok=True)
-        os.symlink(os.fsdecode(data), target)
-        return
-    if target.is_symlink():
-        target.unlink()
-    write_durably(target, data, 0o755 if mode == "100755" else 0o644)
-
-
-def _inside(root: Path, folder: Path) -> bool:
-    real = os.path.realpath(folder)
-    top = os.path.realpath(root)
-    return real == top or real.startswith(top + os.sep)
 
 
 def _commit(project: Project, commit: str, record: Record, index_file: Path) -> str:

@@ -124,6 +124,11 @@ class Shelf:
             self._warnings.append(f"{path} is not a plain file, so it was not recorded.")
             return
         role = role_of(path.removeprefix(self._prefix), self._config.outputs)
+        if not _is_utf8(path) and not self._belongs_in_git(file, role):
+            self._warnings.append(
+                f"{os.fsencode(path)!r} was not recorded: DVC needs names that are UTF-8."
+            )
+            return
         if file.suffix == ".safetensors":
             self._put_weights(path, role)
         elif role in ("weights", "checkpoint") or file.suffix in _PICKLES:
@@ -218,6 +223,14 @@ class Shelf:
                 unsafe=unsafe,
             )
         )
+
+
+def _is_utf8(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def is_text(path: Path) -> bool:

@@ -156,7 +156,7 @@ def _refuse_link(project: Project, place: str, path: str) -> None:
     """
     root = os.path.realpath(project.repository.root)
     real = os.path.realpath(os.path.join(root, path))
-    cache = os.path.realpath(project.storage.cache) if project.storage else root
+    cache = os.path.realpath(project.storage.legacy_cache) if project.storage else root
     if real != os.path.join(root, path) and not real.startswith(cache + os.sep):
         raise StorageError(
             f"{place} names {path}, which leads through a symbolic link to {real}.",

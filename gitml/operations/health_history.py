@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from gitml.experiment.names import BRANCHES
 from gitml.git.log import list_refs
@@ -34,7 +35,8 @@ def worktrees(scene: Scene) -> Iterator[Finding]:
     work = repository.state_dir / "work"
     if not work.is_dir():
         return
-    used = {entry.name for entry in journal.entries(repository.state_dir / "runs")}
+    entries = journal.entries(repository.state_dir / "runs")
+    used = {Path(entry.worktree or entry.name).name for entry in entries}
     for path in sorted(work.iterdir()):
         if path.name not in used:
             yield Finding(

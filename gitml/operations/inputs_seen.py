@@ -23,6 +23,7 @@ from gitml.inputs.manifest import (
     LibrariesInput,
     Manifest,
 )
+from gitml.inputs.secrets import mask_settings
 from gitml.inputs.settings import parse_file
 from gitml.operations.code import SyntaxReader, code_rules
 from gitml.operations.data import hash_path, open_hashes, planned_data, unversioned_warning
@@ -253,5 +254,5 @@ def _resolved(root: Path, outputs: Iterable[str]) -> dict[str, Scalar]:
     """Return the settings that Hydra resolved, when it wrote them down."""
     for path in outputs:
         if path.endswith(".hydra/config.yaml"):
-            return parse_file((root / path).read_bytes(), path)
+            return mask_settings(parse_file((root / path).read_bytes(), path))[0]
     return {}

@@ -135,5 +135,8 @@ def _guarded(read: Callable[[Path], Found], path: Path, warnings: list[str]) -> 
     try:
         return read(path)
     except (GitmlError, OSError) as error:
-        warnings.append(f"{path.name} could not be read as metrics: {error}")
+        said = error.message if isinstance(error, GitmlError) else error.strerror or str(error)
+        # Where the project lies on this machine is nobody's business.
+        said = said.replace(f"{path.parent}{os.sep}", "")
+        warnings.append(f"{path.name} could not be read as metrics: {said}")
         return None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from gitml.errors import UsageError
+from gitml.errors import ConfigError, UsageError
 from gitml.execution.interpreter import describe, find_interpreter
 from gitml.execution.trace import Interpreter
 from gitml.git.command import split_nul
@@ -26,6 +26,8 @@ from gitml.inputs.settings import environment_settings, matching, merge, parse_f
 from gitml.operations.data import planned_data
 from gitml.operations.project import Project
 from gitml.values import Scalar, to_json
+
+_MAX_BITS = 4096
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -148,10 +150,23 @@ def _command(project: Project, argv: tuple[str, ...]) -> tuple[tuple[str, ...], 
 def _all_params(
     project: Project, files: Mapping[str, bytes], reading: CommandReading
 ) -> dict[str, Scalar]:
-    params = merge({path: parse_file(data, path) for path, data in files.items()})
+    by_file = {path: parse_file(data, path) for path, data in files.items()}
+    for path, flat in by_file.items():
+        _check_numbers(flat, path)
+    params = merge(by_file)
     params.update(reading.args)
     params.update(environment_settings(project.config.env, os.environ))
     return {name: to_json(value) for name, value in params.items()}
+
+
+def _check_numbers(settings: Mapping[str, Scalar], path: str) -> None:
+    """Refuse integers that Python won't spell in decimal, and no digest could hold."""
+    for name, value in settings.items():
+        if isinstance(value, int) and value.bit_length() > _MAX_BITS:
+            raise ConfigError(
+                f"{path}: the number {name} has more than {_MAX_BITS} bits.",
+                hint="Put quotes around it if it is meant as text.",
+            )
 
 
 def _partition(project: Project) -> PartitionInput:

@@ -33,6 +33,7 @@ from gitml.inputs.lock import LockFile, render_lock
 from gitml.inputs.manifest import Manifest
 from gitml.inputs.secrets import mask_argv, mask_text
 from gitml.operations.artifacts import Shelf, StoredOutputs
+from gitml.operations.data import changed_pointers
 from gitml.operations.inputs_seen import Seen, inputs_as_seen
 from gitml.operations.measurements import Measurements, measure
 from gitml.operations.overlap import others_beside, refuse_conflicts
@@ -43,8 +44,7 @@ from gitml.operations.tree import FILE, experiment_tree
 from gitml.operations.written import Question, Written, find_written
 from gitml.outputs import history
 from gitml.outputs.artifact import Artifact
-from gitml.storage.objects import store_bytes, store_file, store_folder
-from gitml.storage.pointers import Pointer
+from gitml.storage.objects import store_bytes
 
 VERSION = "0.1.0"
 

@@ -17,6 +17,7 @@ from gitml.experiment.names import check_name, make_name
 from gitml.experiment.record import Nearest, Record
 from gitml.history.index import Index, Row, open_index
 from gitml.inputs.sameness import Difference
+from gitml.operations.data import store_changed
 from gitml.operations.execution import Ended, execute, prepare, reopen
 from gitml.operations.pending import Run, close_run
 from gitml.operations.plan import Plan, make_plan
@@ -118,6 +119,7 @@ def run(request: RunRequest, say: Callable[[str], None]) -> RunResult:
             return _planned(plan, study, find_nearest(project, index, plan, study, verdict))
         check_space_for(project, index, verdict)
         _announce(verdict, plan, say)
+        store_changed(project, plan.entries, plan.data)
         entry, prepared = prepare(
             project,
             plan,

@@ -39,7 +39,7 @@ def experiment_tree(
         texts: Path → bytes to put into Git.
         files: Path → (mode, object id) that are in Git already.
         artifacts: Outputs; those in DVC storage get a pointer and an ignore line.
-        data: Data whose pointer in the snapshot is out of date: path → what is on disk.
+        data: `.dvc` files of the snapshot that are out of date: path → what is on disk.
     """
     git = project.repository.git
     known = {entry.path: entry.oid for entry in entries}
@@ -57,9 +57,7 @@ def experiment_tree(
     }
     written = dict(texts)
     written.update(_pointer_files(project, known, pointers))
-    for path, pointer in data.items():
-        name = path.rpartition("/")[2]
-        written[f"{path}.dvc"] = render(_renamed(pointer, name))
+    written.update({place: render(pointer) for place, pointer in data.items()})
     for path in pointers:
         for entry in known:
             if entry == path or entry.startswith(f"{path}/"):

@@ -124,3 +124,27 @@ def test_outside_of_a_repository_there_is_a_hint(tmp_path: Path) -> None:
         assert "is not in a Git repository." in done.stderr
         assert "hint: Run `gitml init`" in done.stderr
         assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "resume", "command"),
+    [
+        (
+            ["python", "a.py", "--resume", "-S", "x"],
+            None,
+            ("python", "a.py", "--resume", "-S", "x"),
+        ),
+        (["--resume"], "", ()),
+        (["--resume", "calm-fox"], "calm-fox", ()),
+        (["--resume", "--", "python", "a.py"], "", ("python", "a.py")),
+        (["--", "-odd", "--", "x"], None, ("-odd", "--", "x")),
+        ([], None, ()),
+    ],
+)
+def test_options_of_the_command_belong_to_the_command(
+    words: list[str], resume: str | None, command: tuple[str, ...]
+) -> None:
+    from gitml.cli.run import command as run
+
+    with run.make_context("run", words, obj=Standing()) as ctx:
+        assert (ctx.params["resume"], ctx.params["words"]) == (resume, command)

@@ -97,7 +97,7 @@ def test_a_tag_of_the_same_name_is_not_taken_for_the_branch(work: Work) -> None:
 def test_a_branch_whose_commit_is_missing_is_an_error_and_not_begun_anew(work: Work) -> None:
     tip = _land(work)
     (work.root / ".git/objects" / tip[:2] / tip[2:]).unlink()
-    with pytest.raises(RepositoryError, match="bad ref"):
+    with pytest.raises(RepositoryError, match=r"bad ref|not a valid object"):
         _land(work, "two\n")
 
 
@@ -224,3 +224,33 @@ def test_a_checked_out_branch_is_noticed_in_a_bare_repository_too(
     work.git("clone", "-q", "--mirror", str(work.root), str(tmp_path / "bare.git"))
     bare = Work(tmp_path / "bare.git", init=False)
     assert checked_out_at(bare.repository, REF) is None
+    assert checked_out_at(bare.repository, "refs/heads/main") is None
+    bare.git("worktree", "add", "-q", str(tmp_path / "linked"), "exp/study")
+    assert checked_out_at(bare.repository, REF) == (tmp_path / "linked").resolve()
+
+
+def test_a_branch_that_was_checked_out_meanwhile_is_noticed(work: Work) -> None:
+    _land(work)
+    hours_ago = work.repository
+    assert checked_out_at(hours_ago, REF) is None
+    work.git("switch", "-q", "exp/study")
+    assert checked_out_at(hours_ago, REF) == work.root.resolve()
+    work.git("switch", "-q", "main")
+    assert checked_out_at(hours_ago, REF) is None
+
+
+def test_another_reference_is_released_with_the_same_stroke_or_not_at_all(work: Work) -> None:
+    repository, git = work.repository, work.repository.git
+    anchor = "refs/gitml/tmp/run"
+    head = work.git("rev-parse", "HEAD")
+    for present in (True, False):
+        if present:
+            update_ref(git, anchor, head, repository.zero, "anchored")
+            with pytest.raises(ContentionError):
+                update_ref(git, REF, head, head, "stale", anchor)
+            assert read_ref(git, anchor) == head
+        old = read_ref(git, REF) or repository.zero
+        new = commit_tree(git, f"{head}^{{tree}}", [], f"{present}\n")
+        update_ref(git, REF, new, old, "landed", anchor)
+        assert read_ref(git, REF) == new
+        assert read_ref(git, anchor) == ""

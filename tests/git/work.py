@@ -62,7 +62,9 @@ class Work:
     def snapshot(self, start: str = "", *, large: int = LARGE, **more: object) -> Snapshot:
         repository = discover(self.root / start)
         index = repository.state_dir / "test.index"
-        return take_snapshot(repository, index, large=large, **more)  # type: ignore[arg-type]
+        taken = take_snapshot(repository, index, large=large, **more)  # type: ignore[arg-type]
+        assert set(taken.entries) == set(list_tree(repository.git, taken.tree))
+        return taken
 
     def files(self, tree: str) -> dict[str, bytes]:
         """Return path → content of a tree; for a gitlink its commit."""

@@ -172,6 +172,26 @@ def test_a_work_tree_that_nothing_uses_is_named(folder: Path) -> None:
     assert str(left) in one(folder, "worktrees", "warning").mend
 
 
+def test_an_interrupted_run_is_named_and_its_work_tree_is_not_called_lost(folder: Path) -> None:
+    code = (
+        "import os, sys; from pathlib import Path; from gitml.execution import journal;"
+        "runs = Path('.git/gitml/runs').absolute();"
+        "place = Path('.git/gitml/work/calm-fox').absolute(); place.mkdir(parents=True);"
+        "entry = journal.begin(runs, name='calm-fox', study='main', worktree=str(place));"
+        "journal.update(entry, state='running'); os.kill(os.getpid(), 9)"
+    )
+    subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        check=False,
+    )
+    found = one(folder, "interrupted runs", "warning")
+    assert "calm-fox" in found.what
+    assert "--resume calm-fox" in found.mend
+    assert not said(diagnose(folder), "worktrees")
+
+
 def test_dvc_that_is_not_set_up_is_said(tmp_path: Path) -> None:
     git(tmp_path, "init", "-q")
     assert one(tmp_path, "dvc", "warning").mend == "gitml init"
