@@ -75,11 +75,16 @@ def guard(work: Callable[[], int], *, debug: Callable[[], bool], start: Callable
 
 
 def report(message: str, hint: str = "") -> None:
-    """Write `error: …`, and `hint: …` if there is one, each on one line of standard error."""
+    """Write `error: …`, and `hint: …` if there is one, to standard error.
+
+    Each is one line, except a message that points at a place in an expression with a caret.
+    """
     colour = output.colour(sys.stderr)
     for word, text in (("error", message), ("hint", hint)):
         if text:
-            line = " ".join(escape(part.strip()) for part in text.splitlines() if part.strip())
+            parts = [escape(part) for part in text.splitlines() if part.strip()]
+            pointing = len(parts) == 3 and parts[2].strip() == "^"
+            line = "\n".join(parts) if pointing else " ".join(part.strip() for part in parts)
             label = paint(f"{word}:", "bad" if word == "error" else "strong", colour=colour)
             output.plain_note(f"{label} {line}")
 

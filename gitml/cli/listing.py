@@ -15,6 +15,9 @@ from gitml.cli.progress import progress
 if TYPE_CHECKING:
     from gitml.operations.listing import Listing
 
+# More is no table that anybody reads; documents for programs have all.
+SHOWN = 100
+
 
 @click.command(
     name="list",
@@ -31,7 +34,12 @@ if TYPE_CHECKING:
 @click.option("--where", metavar="EXPR", default="", help="Only experiments that match.")
 @click.option("--sort", metavar="[-]KEY", default="", help="Order; - puts the largest first.")
 @click.option("--columns", metavar="NAMES", default="", help="Columns, separated by commas.")
-@click.option("--limit", metavar="N", type=click.IntRange(min=0), help="At most N experiments.")
+@click.option(
+    "--limit",
+    metavar="N",
+    type=click.IntRange(min=0),
+    help=f"At most N experiments; 0 is all of them.  [default: {SHOWN} in tables]",
+)
 @click.option("--hidden", is_flag=True, help="Hidden experiments, too.")
 @format_options
 @click.pass_obj
@@ -57,6 +65,8 @@ def command(
         raise click.UsageError("--study and --all contradict each other.")
     from gitml.operations.listing import list_experiments
 
+    if limit is None and form in (None, "md"):
+        limit = SHOWN
     with progress("reading") as report:
         listing = list_experiments(
             standing.start,
@@ -64,7 +74,7 @@ def command(
             all_studies=all_studies,
             where=where,
             sort=sort,
-            limit=limit,
+            limit=limit or None,
             hidden=hidden,
             progress=report,
         )

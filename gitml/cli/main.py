@@ -87,7 +87,7 @@ def _enter(ctx: click.Context, _parameter: click.Parameter, folder: str) -> str:
 )
 @click.pass_obj
 def root(standing: Standing, folder: str, debug: bool) -> None:
-    r"""Git is the experiment tracker: every training run becomes one commit.
+    """Git is the experiment tracker: every training run becomes one commit.
 
     \b
     Examples:
@@ -95,13 +95,13 @@ def root(standing: Standing, folder: str, debug: bool) -> None:
       gitml exp run -- python train.py --lr 0.1
       gitml exp list --sort -metrics.accuracy
       gitml exp diff
-    """
+    """  # noqa: D301
     standing.folder, standing.debug = folder, debug
 
 
 @click.group(name="exp", cls=LazyGroup, entries=EXPERIMENTS)
 def experiments() -> None:
-    r"""Run, find and compare experiments.
+    """Run, find and compare experiments.
 
     EXP is an experiment's name, any Git revision of it, `latest`, `best`, `STUDY:latest` or
     `STUDY:best`.
@@ -110,7 +110,7 @@ def experiments() -> None:
     Examples:
       gitml exp run -S optimizer.lr=0.1
       gitml exp show latest
-    """
+    """  # noqa: D301
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -88,8 +88,10 @@ def _notes(rows: Sequence[Row], records: Sequence[Record], level: str) -> list[s
         if record.changed:
             changed = ", ".join(record.changed[:3])
             notes.append(f"Inputs of {row.experiment} changed while it ran: {changed}.")
+    differ = records[0].metrics != records[-1].metrics
+    noise = ", so what differs in metrics is noise" if differ else ""
     if level == "replicate":
-        notes.append("They differ in seeds only, so what differs in metrics is noise.")
+        notes.append(f"They differ in seeds only{noise}.")
     elif level in ("identical", "equivalent"):
-        notes.append("Their inputs are the same, so what differs in metrics is noise.")
+        notes.append(f"Their inputs are the same{noise}.")
     return notes

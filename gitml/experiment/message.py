@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -27,6 +27,8 @@ Kind = Literal["experiment", "event", "root", "other"]
 
 _TRAILER = re.compile(r"(Gitml-[A-Za-z]+): (.*)")
 _SHOWN = 8
+_IN_SUBJECT = 3
+_RATE = re.compile(r"(?:^|[._-])(?:lr|learning.?rate)(?:$|[._-])")
 _MAX_MESSAGE = 1 << 20
 
 
@@ -46,9 +48,12 @@ class Header(msgspec.Struct, frozen=True):
     body: dict[str, Any] = {}
 
 
-def compose(record: Record) -> str:
-    """Return the commit message of an experiment."""
-    lines = [_subject(record), ""]
+def compose(record: Record, telling: Sequence[str] = ()) -> str:
+    """Return the commit message of an experiment.
+
+    `telling` names the settings that tell it from the nearest one; the subject shows them.
+    """
+    lines = [_subject(record, telling), ""]
     lines += _section("metrics", record.metrics)
     lines += _section("params", record.params)
     command = " ".join(_printable(word) for word in record.argv)
@@ -108,18 +113,34 @@ def _body(text: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _subject(record: Record) -> str:
+def _subject(record: Record, telling: Sequence[str]) -> str:
     metrics = record.metrics
     name = record.primary if record.primary in metrics else next(iter(metrics), "")
     shown = f"{_printable(name)} {format_value(metrics[name])}" if name else record.status
     if record.status == "failed":
         shown = f"failed with status {record.exit_status}"
     settings = [
-        f"{_printable(key.removeprefix('args.'))} {format_value(value)}"
-        for key, value in record.params.items()
-        if key in record.inputs.settings and not isinstance(value, str)
-    ][:2]
+        f"{_printable(key.removeprefix('args.'))} {format_value(record.params[key])}"
+        for key in (_known(record, telling) or _usual(record))[:_IN_SUBJECT]
+    ]
     return f"{_printable(record.name)}: {shown}" + (f" ({', '.join(settings)})" if settings else "")
+
+
+def _known(record: Record, names: Sequence[str]) -> list[str]:
+    return [name for name in names if name in record.params]
+
+
+def _usual(record: Record) -> list[str]:
+    """Return numeric settings, what sounds like a learning rate first."""
+    names = [
+        key
+        for key, value in record.params.items()
+        if key in record.inputs.settings
+        and key not in record.inputs.seeds
+        and isinstance(value, int | float)
+        and not key.rpartition(".")[2].isdigit()
+    ]
+    return sorted(names, key=lambda name: not _RATE.search(name))
 
 
 def _section(title: str, values: Mapping[str, Scalar]) -> list[str]:

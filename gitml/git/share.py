@@ -69,14 +69,24 @@ def choose_remote(repository: Repository, config: dict[str, str], name: str = ""
     )
 
 
-def fetch_branches(repository: Repository, remote: str, prefix: str) -> dict[str, str]:
+def fetch_branches(
+    repository: Repository, remote: str, prefix: str, *, whole: bool = False
+) -> dict[str, str]:
     """Fetch `refs/heads/<prefix>*` of a remote and return branch name → commit as it is there.
+
+    Args:
+        repository: Where to.
+        remote: Name of the remote.
+        prefix: What the names of the branches begin with.
+        whole: Whether a shallow clone gets the history that it lacks.
 
     Raises:
         RepositoryError: if the remote can't be reached.
     """
     refspec = f"+refs/heads/{prefix}*:refs/remotes/{remote}/{prefix}*"
-    arguments = ("--no-tags", "--no-recurse-submodules", "--no-write-fetch-head", "--prune")
+    arguments = ["--no-tags", "--no-recurse-submodules", "--no-write-fetch-head", "--prune"]
+    if whole:
+        arguments.append("--unshallow")
     git = network_git(repository)
     try:
         git.run("fetch", "--quiet", *arguments, "--end-of-options", remote, refspec)
@@ -88,6 +98,11 @@ def fetch_branches(repository: Repository, remote: str, prefix: str) -> dict[str
     start = f"refs/remotes/{remote}/"
     refs = list_refs(repository.git, f"{start}{prefix.rstrip('/')}")
     return {ref.removeprefix(start): oid for ref, oid in refs.items()}
+
+
+def is_shallow(repository: Repository) -> bool:
+    """Whether the repository is a clone that lacks older history."""
+    return (repository.common_dir / "shallow").exists()
 
 
 def is_ancestor(git: Git, old: str, new: str) -> bool:

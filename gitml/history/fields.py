@@ -11,6 +11,8 @@ from gitml.history.rows import Row
 from gitml.values import Scalar
 
 ROOTS = ("params", "metrics")
+# The root of a bare name: a metric, else a setting.
+ANY = "any"
 _ALIASES = {"name": "experiment", "tags": "tag", "notes": "note", "setting": "params"}
 _SINGLE = (
     "experiment",
@@ -64,6 +66,9 @@ def value_of(row: Row, name: Name) -> tuple[bool, Scalar]:
     Arguments of the command are found without their prefix, too: `params.lr` is `args.lr` where
     there is no `lr`.
     """
+    if name.root == ANY:
+        found = value_of(row, Name("metrics", name.key))
+        return found if found[0] else value_of(row, Name("params", name.key))
     if name.root in ROOTS:
         values = row.params if name.root == "params" else row.metrics
         if name.key in values:

@@ -7,17 +7,11 @@ locked for long, or is damaged while others have it open, the same index is made
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gitml.errors import NotFoundError, RepositoryError
-from gitml.experiment.record import PATH, Record, decode
-from gitml.git.objects import read_object
 from gitml.git.repository import Repository
-from gitml.history.expression import Query
-from gitml.history.matching import matches
-from gitml.history.ordering import Sort, sorted_rows
-from gitml.history.reading import Progress
-from gitml.history.rows import Event, Goals, Lost, Row
+from gitml.history.rows import Event, Goals, Lost, Progress, Row
 from gitml.history.selection import (
     ALL,
     NEWEST,
@@ -29,7 +23,11 @@ from gitml.history.selection import (
     row_of,
 )
 from gitml.history.store import Store
-from gitml.history.unindexed import read_again
+
+if TYPE_CHECKING:
+    from gitml.experiment.record import Record
+    from gitml.history.expression import Query
+    from gitml.history.ordering import Sort
 
 __all__ = ["Event", "Goals", "Index", "Lost", "Row", "open_index"]
 
@@ -104,8 +102,12 @@ class Index:
         early = limit if limit is not None and not sort and where is None else -1
         rows = self._select(study, hidden, early)
         if where is not None:
+            from gitml.history.matching import matches
+
             rows = [row for row in rows if matches(where, row)]
         if sort:
+            from gitml.history.ordering import sorted_rows
+
             rows = sorted_rows(rows, sort)
         return rows if limit is None else rows[:limit]
 
@@ -154,6 +156,10 @@ class Index:
             NotFoundError: if the commit has no record, or it can't be fetched.
             RecordError: if it can't be read.
         """
+        # Listing reads no record, so it doesn't pay for what reading one needs.
+        from gitml.experiment.record import PATH, decode
+        from gitml.git.objects import read_object
+
         try:
             data = read_object(self._repository.git, f"{commit}:{PATH}")
         except RepositoryError:
@@ -288,4 +294,6 @@ class Index:
     def _complete(self, commit: str, data: bytes) -> None:
         row = self.find(commit)
         if row is not None and not row.complete:
+            from gitml.history.unindexed import read_again
+
             self._store.complete(commit, lambda: read_again(self._repository, commit, data))

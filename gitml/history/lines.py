@@ -9,10 +9,11 @@ import time
 from collections.abc import Iterable, Sequence
 
 from gitml.experiment.message import ABOUT
+from gitml.history.branches import study_of
 from gitml.history.contents import forget
 from gitml.history.folding import fold_events
 from gitml.history.graph import Node, in_order, reach
-from gitml.history.walk import Step, study_of
+from gitml.history.walk import Step
 
 _LOST_NAMES = 100
 _FEW = 50  # below it, asking for each is quicker than asking for all

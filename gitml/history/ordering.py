@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from gitml.history.fields import Name, name_of, value_of, values_of
+from gitml.errors import UsageError
+from gitml.history.fields import ANY, PLAIN, ROOTS, Name, name_of, value_of, values_of
 from gitml.history.rows import Row
 from gitml.values import Scalar, as_number
 
@@ -30,14 +31,34 @@ def parse_sort(text: str) -> tuple[Sort, ...]:
         word = part.strip()
         if word:
             name = word.removeprefix("-").removeprefix("+").strip().strip("`\"'")
-            keys.append(Sort(name_of(name), word.startswith("-")))
+            keys.append(Sort(_name(name), word.startswith("-")))
     return tuple(keys)
 
 
+def _name(text: str) -> Name:
+    """Return a name; a bare one that is no field is a metric or a setting (`accuracy`, `lr`)."""
+    try:
+        return name_of(text)
+    except UsageError:
+        if not PLAIN.fullmatch(text) or text.partition(".")[0] in ROOTS:
+            raise
+        return Name(ANY, text)
+
+
 def sorted_rows(rows: Iterable[Row], keys: Sequence[Sort]) -> list[Row]:
-    """Return the rows in order; equal ones stay as they are."""
+    """Return the rows in order; equal ones stay as they are.
+
+    Raises:
+        UsageError: if a bare name is neither a metric nor a setting of any row.
+    """
     ordered = list(rows)
     for key in reversed(keys):
+        known = key.name.root != ANY or any(value_of(row, key.name)[0] for row in ordered)
+        if ordered and not known:
+            raise UsageError(
+                f"No experiment here has a metric or setting {key.name.key!r}.",
+                hint="`gitml exp list` shows their names.",
+            )
         numbers: list[tuple[float | int, Row]] = []
         texts: list[tuple[str, Row]] = []
         unordered: list[Row] = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,11 +14,9 @@ from gitml.experiment.message import EXPERIMENT, FINGERPRINT, LOOKUP, STATUS
 from gitml.experiment.record import PATH, SCHEMA, Record, decode
 from gitml.git.objects import ObjectReader
 from gitml.git.repository import Repository
-from gitml.history.rows import UNREADABLE
+from gitml.history.rows import UNREADABLE, Progress
 from gitml.history.walk import Step
 from gitml.inputs.manifest import COMPONENTS
-
-Progress = Callable[[int, int], None]
 
 MISSING_RECORD = "the commit has no record"
 NOT_HERE = "the record is not in this clone; it is fetched when it is needed"

@@ -4,17 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Callable, Sequence
 
-from gitml.errors import RepositoryError
-from gitml.experiment.message import ABOUT
 from gitml.git.repository import Repository
-from gitml.history.contents import forget_outputs, store_event, store_experiment
+from gitml.history.branches import studies
 from gitml.history.database import Database
-from gitml.history.folding import fold_events
-from gitml.history.lines import extend, node_of, rebuild, settle
-from gitml.history.reading import Experiment, Progress, read_records
-from gitml.history.walk import Step, studies, study_of, walk
+from gitml.history.rows import Progress
 
 _TABLES = ("tips", "commits", "line", "experiments", "outputs", "made", "events", "state")
 
@@ -30,12 +24,12 @@ def refresh(
     Raises:
         sqlite3.Error: if the index is damaged or can't be written.
     """
-    present = studies(repository)
-    shallow = _shallow(repository)
-    if _is_current(database.connection, present, shallow):
+    if _is_current(database.connection, studies(repository), _shallow(repository)):
         return []
     with database.writing() as connection:
-        # Another process may have done the work while this one waited.
+        # Another process may have done the work while this one waited, and more: with what the
+        # branches were before, its newest experiments would count as lost.
+        present, shallow = studies(repository), _shallow(repository)
         if _is_current(connection, present, shallow):
             return []
         if _state(connection, "shallow") != shallow:
@@ -43,21 +37,10 @@ def refresh(
             for table in _TABLES:
                 connection.execute(f"DELETE FROM {table}")
             connection.execute("INSERT INTO state VALUES ('shallow', ?)", (shallow,))
-        return _update(repository, connection, present, progress)
+        # Only imported when there is work: mostly there is none.
+        from gitml.history.update import update
 
-
-def complete(database: Database, oid: str, read: Callable[[], Experiment]) -> None:
-    """Store an experiment again, now that its record is here.
-
-    Raises:
-        sqlite3.Error: if the index is damaged or can't be written.
-    """
-    with database.writing() as connection:
-        number = node_of(connection, oid).id
-        forget_outputs(connection, [number])
-        store_experiment(connection, number, read())
-        settle(connection, [number])
-        fold_events(connection, [oid])
+        return update(repository, connection, present, progress)
 
 
 def _is_current(connection: sqlite3.Connection, present: dict[str, str], shallow: str) -> bool:
@@ -76,93 +59,3 @@ def _shallow(repository: Repository) -> str:
         return hashlib.sha256((repository.common_dir / "shallow").read_bytes()).hexdigest()
     except OSError:
         return ""
-
-
-def _update(
-    repository: Repository,
-    connection: sqlite3.Connection,
-    present: dict[str, str],
-    progress: Progress | None,
-) -> list[str]:
-    stored: dict[str, str] = dict(connection.execute("SELECT ref, oid FROM tips").fetchall())
-    steps, problems = _walk_new(repository, connection, present, stored)
-    for ref in problems:
-        # Asked again next time.
-        present.pop(ref)
-    _store_steps(repository, connection, steps, progress)
-    changed = {study_of(ref) for ref, _ in present.items() ^ stored.items()}
-    if not extend(connection, present, stored, steps):
-        rebuild(connection, present, stored, changed)
-    # What a branch reaches again is not lost any more.
-    connection.execute("DELETE FROM lost WHERE tip IN (SELECT oid FROM commits)")
-    connection.execute("DELETE FROM tips")
-    connection.executemany(
-        "INSERT INTO tips VALUES (?, ?, ?)",
-        [(ref, study_of(ref), oid) for ref, oid in present.items()],
-    )
-    return list(problems.values())
-
-
-def _walk_new(
-    repository: Repository,
-    connection: sqlite3.Connection,
-    present: dict[str, str],
-    stored: dict[str, str],
-) -> tuple[list[Step], dict[str, str]]:
-    """Return the commits that the index doesn't have yet, and what can't be read by reference."""
-    known = _Known(connection)
-    steps: list[Step] = []
-    problems: dict[str, str] = {}
-    for ref, tip in present.items():
-        if stored.get(ref) == tip or tip in known:
-            continue
-        found: list[Step] = []
-        try:
-            found.extend(walk(repository, tip, known))
-        except RepositoryError as error:
-            # What was walked isn't kept: the walk would end there next time.
-            problems[ref] = f"{ref} can't be read: {error.message}"
-            continue
-        if not found:
-            problems[ref] = f"{ref} points at {tip[:12]}, which is not a commit."
-        steps += found
-        known.walked.update(step.commit.oid for step in found)
-    return steps, problems
-
-
-class _Known:
-    """The commits that were walked before, as a container."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-        self._empty = connection.execute("SELECT 1 FROM commits LIMIT 1").fetchone() is None
-        self.walked: set[str] = set()
-
-    def __contains__(self, oid: object) -> bool:
-        if self._empty or oid in self.walked:
-            return oid in self.walked
-        found = self._connection.execute("SELECT 1 FROM commits WHERE oid = ?", (oid,))
-        return found.fetchone() is not None
-
-
-def _store_steps(
-    repository: Repository,
-    connection: sqlite3.Connection,
-    steps: Sequence[Step],
-    progress: Progress | None,
-) -> None:
-    numbers: dict[str, int] = {}
-    for step in reversed(steps):
-        commit = step.commit
-        values = (commit.oid, " ".join(step.line), commit.committed, step.header.kind)
-        done = connection.execute(
-            "INSERT INTO commits (oid, parents, committed, kind) VALUES (?, ?, ?, ?)", values
-        )
-        numbers[commit.oid] = done.lastrowid or 0
-    wanted = [step for step in steps if step.header.kind == "experiment"]
-    for step, entry in read_records(repository, wanted, progress):
-        store_experiment(connection, numbers[step.commit.oid], entry)
-    for step in steps:
-        about = step.header.trailers.get(ABOUT, "")
-        if step.header.kind == "event" and about:
-            store_event(connection, numbers[step.commit.oid], step, about)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -9,6 +10,9 @@ import msgspec
 from gitml.values import Scalar
 
 UNREADABLE = "unreadable"
+
+Progress = Callable[[int, int], None]
+"""Takes (done, total)."""
 
 
 class Row(msgspec.Struct, frozen=True):

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
 from gitml.git.repository import Repository
 from gitml.history import database as files
-from gitml.history.reading import Experiment, Progress
-from gitml.history.refresh import complete, refresh
+from gitml.history.refresh import refresh
+from gitml.history.rows import Progress
+
+if TYPE_CHECKING:
+    from gitml.history.reading import Experiment
 
 _T = TypeVar("_T")
 
@@ -52,6 +55,8 @@ class Store:
 
     def complete(self, commit: str, read: Callable[[], Experiment]) -> None:
         """Store an experiment again whose record was not here before."""
+        from gitml.history.update import complete
+
         self.guarded(lambda _: complete(self._database, commit, read))
 
     def guarded(self, question: Callable[[sqlite3.Connection], _T]) -> _T:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Container, Iterator, Sequence
 
 import msgspec
 
 from gitml.experiment.message import Header, parse
-from gitml.git.log import Commit, list_refs, read_commit, walk_line
+from gitml.git.log import Commit, read_commit, walk_line
 from gitml.git.repository import Repository
 
-_PATTERNS = ("refs/heads/exp", "refs/remotes/*/exp", "refs/remotes/*/*/exp")
 _FOREIGN_LIMIT = 100
-_STUDY = re.compile(r"refs/(?:heads|remotes/.+?)/exp/(.+)")
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -28,23 +25,6 @@ class Step(msgspec.Struct, frozen=True):
     commit: Commit
     header: Header
     line: tuple[str, ...]
-
-
-def studies(repository: Repository) -> dict[str, str]:
-    """Return full reference name → tip of every study's branch, local and remote-tracking."""
-    refs = list_refs(repository.git, *_PATTERNS)
-    return {ref: tip for ref, tip in refs.items() if study_of(ref) and _is_text(ref)}
-
-
-def study_of(ref: str) -> str:
-    """Return the study that a full reference name belongs to, or empty."""
-    found = _STUDY.fullmatch(ref)
-    return found[1] if found else ""
-
-
-def _is_text(ref: str) -> bool:
-    """Whether a name is UTF-8; other bytes come as surrogates."""
-    return not any("\ud800" <= char <= "\udfff" for char in ref)
 
 
 def walk(repository: Repository, tip: str, known: Container[str]) -> Iterator[Step]:

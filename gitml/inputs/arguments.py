@@ -22,7 +22,7 @@ _OUTPUT_WORDS = frozenset(
     """
     out output outputs outdir outfile save saves saveto dest destination result results log logs
     logdir logging run runs rundir ckpt ckpts checkpoint checkpoints export exports artifact
-    artifacts artefacts tensorboard tb workdir expdir write dump target
+    artifacts artefacts tensorboard tb workdir expdir write dump target o
     """.split()  # noqa: SIM905
 )
 _INPUT_WORDS = frozenset(

@@ -50,7 +50,7 @@ _NOISE_PARTS = frozenset(
 )
 _NOISE_NAME = re.compile(
     r".*\.(?:pyc|pyo|so(?:\.[0-9.]+)?|dylib|pyd|nbi|nbc|lock|sock|pid)\Z|pyvenv\.cfg\Z"
-    r"|fontlist-v[0-9]+\.json\Z|\.DS_Store\Z|\.dvcignore\Z|\.gitignore\Z"
+    r"|fontlist-v[0-9.]+\.json\Z|\.DS_Store\Z|\.dvcignore\Z|\.gitignore\Z"
 )
 # What `tempfile`, multiprocessing and compilers leave in a temporary folder during a run.
 _TEMPORARY = re.compile(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from gitml.git.trees import Change, Entry, build_tree, diff_trees, list_tree
 from gitml.history.index import open_index
 from gitml.history.resolve import resolve
 from gitml.operations.project import Project, open_project
+from gitml.operations.reading import open_reading
 from gitml.operations.work_tree import check_places, folders_above, write_changes, write_file
 from gitml.outputs.artifact import Artifact
 from gitml.storage.objects import hash_file, hash_folder
@@ -71,7 +71,9 @@ def apply(
     if commit:
         _check_committable(project)
     with open_index(repository) as index, scratch_folder(project.runs_dir) as place:
-        row = resolve(repository, index, name)
+        if name.endswith("best"):
+            open_reading(start).declare_goals(index)
+        row = resolve(repository, index, name, project.study())
         record = index.record(row.commit)
         known = index.output_paths()
         snapshot = take_snapshot(repository, place / "index", large=project.config.large)
@@ -151,12 +153,17 @@ def _wanted(
     changes = [
         change
         for change in diff_trees(project.repository.git, present, commit)
-        if change.new or change.path not in kept
+        if (change.new or change.path not in kept) and not _is_dvc_own(change.path)
     ]
     records = [change for change in changes if change.path.startswith(f"{FOLDER}/")]
     return [
         change for change in changes if change.path.startswith(prefix) and change not in records
     ] + (records if with_record else [])
+
+
+def _is_dvc_own(path: str) -> bool:
+    """Whether a file configures DVC, which says where storage is now and not where it was."""
+    return path.startswith(".dvc/") or "/.dvc/" in path
 
 
 def _refuse_to_overwrite(
@@ -198,15 +205,19 @@ def _fetch_missing(
     missing = missing_objects(storage, [item.digest for item in wanted])
     if not missing:
         return ()
-    from gitml.storage.remotes import pull
+    from gitml.storage.remotes import default_remote, pull
 
-    moved = pull(storage, missing, quarantine=project.quarantine, progress=progress)
-    if moved.failed:
-        lost = [item.path for item in wanted if item.digest in moved.failed] or list(moved.failed)
+    failed: tuple[str, ...] = tuple(missing)
+    moved = None
+    if default_remote(storage) is not None:
+        moved = pull(storage, missing, quarantine=project.quarantine, progress=progress)
+        failed = moved.failed
+    if failed or moved is None:
+        lost = [item.path for item in wanted if item.digest in failed] or list(failed)
         raise StorageError(
-            f"{len(moved.failed)} objects can't be had: {', '.join(lost[:5])}.",
-            hint="They are neither in this clone nor on the remote. `gitml exp push` where the "
-            "experiment was run brings them there.",
+            f"{len(failed)} objects can't be had: {', '.join(lost[:5])}.",
+            hint="They are neither whole in this clone nor on its DVC remote. `gitml exp push` "
+            "where the experiment was run brings them there.",
         )
     return (f"Fetched {moved.sent} objects from the remote.",)
 
@@ -230,11 +241,12 @@ def _commit(project: Project, commit: str, record: Record, index_file: Path) -> 
     changes: dict[str, tuple[str, str] | None] = {
         entry.path: (entry.mode, entry.oid)
         for entry in entries
-        if entry.path.startswith((prefix, f"{FOLDER}/"))
+        if entry.path.startswith((prefix, f"{FOLDER}/")) and not _is_dvc_own(entry.path)
     }
     if repository.head:
         for entry in list_tree(git, repository.head):
-            if entry.path not in changes and entry.path.startswith(prefix):
+            gone = entry.path not in changes and not _is_dvc_own(entry.path)
+            if gone and entry.path.startswith(prefix):
                 changes[entry.path] = None
     base = f"{repository.head}^{{tree}}" if repository.head else None
     if base is None:

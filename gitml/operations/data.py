@@ -21,6 +21,11 @@ from gitml.storage.objects import hash_file, hash_folder, holds, store_file, sto
 from gitml.storage.pointers import LEGACY, Pointer, check_output_path, parse_all
 from gitml.values import digest
 
+# Never a part of declared data, wherever it lies.
+_CACHES = frozenset(
+    {"__pycache__", ".ipynb_checkpoints", ".git", ".dvc", ".gitignore", ".DS_Store"}
+)
+
 
 class Tracked(msgspec.Struct, frozen=True):
     """An output of a `.dvc` file.
@@ -60,11 +65,10 @@ def planned_data(
             found[path], warning = _tracked(project, path, tracked, hashes)
             warnings += [warning] if warning else []
         for source in project.config.data:
-            name, item = _declared(project, source, entries, found, hashes)
+            name, item, more = _declared(project, source, entries, found, hashes, written_before)
             if item is not None:
                 found[name] = item
-                if item.kind == "unversioned":
-                    warnings.append(unversioned_warning(name))
+                warnings += more
     return found, warnings
 
 
@@ -203,13 +207,15 @@ def _declared(
     entries: Sequence[TreeEntry],
     found: dict[str, DataInput],
     hashes: Hashes,
-) -> tuple[str, DataInput | None]:
+    written_before: Collection[str],
+) -> tuple[str, DataInput | None, list[str]]:
+    """Return its name, the input (None: it is among `found` already), and warnings."""
     if source.external:
-        return source.external, DataInput(kind="external", digest="", restorable=False)
+        return source.external, DataInput(kind="external", digest="", restorable=False), []
     outside = os.path.isabs(source.path)
     name = source.path.rstrip("/") if outside else project.in_repository(source.path.rstrip("/"))
     if name in found or any(path.startswith(f"{name}/") for path in found):
-        return name, None
+        return name, None, []
     target = Path(name) if outside else project.repository.root / name
     if not target.exists():
         raise UsageError(
@@ -217,15 +223,51 @@ def _declared(
             hint="`dvc pull` brings back what DVC tracks.",
         )
     if source.by == "listing":
-        return name, DataInput(kind="listing", digest=_listing(target), restorable=False)
+        return name, DataInput(kind="listing", digest=_listing(target), restorable=False), []
     tracked = [] if outside else tracked_below(entries, name)
     if tracked:
-        content = digest([[entry.path, entry.oid] for entry in tracked])
-        return name, DataInput(kind="git", digest=content, files=len(tracked))
+        return name, *_known_to_git(project, tracked, target, hashes, written_before)
     item = hash_path(target, hashes)
-    return name, DataInput(
-        kind=item.kind, digest=item.digest, size=item.size, files=item.files, restorable=False
+    return name, msgspec.structs.replace(item, declared=True), [unversioned_warning(name)]
+
+
+def _known_to_git(
+    project: Project,
+    tracked: Sequence[TreeEntry],
+    target: Path,
+    hashes: Hashes,
+    written_before: Collection[str],
+) -> tuple[DataInput, list[str]]:
+    """Return the input for what Git tracks files of; what it doesn't track counts as well."""
+    content = [[entry.path, entry.oid] for entry in tracked]
+    known = {entry.path for entry in tracked}
+    others = [
+        path
+        for path in _files_below(project.repository.root, target)
+        if path not in known and path not in written_before
+    ]
+    if not others:
+        return DataInput(kind="git", digest=digest(content), files=len(tracked)), []
+    stored = [hash_file(project.repository.root / path, hashes) for path in others]
+    content += [[path, one.digest] for path, one in zip(others, stored, strict=True)]
+    more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+    item = DataInput(
+        kind="unversioned",
+        digest=digest(content),
+        size=sum(one.size for one in stored),
+        files=len(content),
+        restorable=False,
     )
+    return item, [f"{others[0]}{more} is not versioned; `dvc add {others[0]}` would track it."]
+
+
+def _files_below(root: Path, target: Path) -> list[str]:
+    """Return the files of a folder by their paths from `root`, caches of Python left out."""
+    found = []
+    for folder, below, files in os.walk(target):
+        below[:] = [name for name in below if name not in _CACHES]
+        found += [os.path.join(folder, name) for name in files if name not in _CACHES]
+    return sorted(os.path.relpath(path, root) for path in found if os.path.isfile(path))
 
 
 def tracked_below(entries: Iterable[TreeEntry], name: str) -> list[TreeEntry]:

@@ -8,9 +8,8 @@ from pathlib import Path
 from gitml.comparison.compare import Comparison, compare
 from gitml.errors import NotFoundError
 from gitml.history.index import Index
-from gitml.history.reading import Progress
 from gitml.history.resolve import resolve
-from gitml.history.rows import Row
+from gitml.history.rows import Progress, Row
 from gitml.operations.reading import Reading, open_reading
 
 

@@ -18,11 +18,12 @@ from gitml.execution.isolate import link_data, missing_hint, place_for
 from gitml.execution.journal import Entry
 from gitml.execution.launch import environment_for, launch
 from gitml.execution.trace import read_trace
-from gitml.experiment.record import Nearest, Segment
+from gitml.experiment.record import Nearest
 from gitml.git.commits import commit_tree, update_ref
 from gitml.git.objects import write_blob
 from gitml.git.trees import build_tree
 from gitml.git.worktree import add_worktree
+from gitml.operations.last_word import make_room, take_last_word, write_last_word
 from gitml.operations.overlap import note_overlap
 from gitml.operations.pending import Run, anchor, keep_run, load_run
 from gitml.operations.plan import Plan
@@ -118,6 +119,7 @@ def execute(
     folder = journal.folder(project.runs_dir, entry)
     if not run.isolated and run.plan.overridden:
         entry = override_params(entry, Path(run.root), run.plan.overridden)
+    make_room(entry)
     entry = journal.update(entry, state="running", options={**entry.options, "started": _now()})
     faults.reach("run.started")
     try:
@@ -130,17 +132,11 @@ def execute(
             on_start=lambda _: _start(project, entry, run, meanwhile),
             on_interrupt=lambda: say("Waiting for the command to end; Ctrl-C again kills it."),
         )
+        write_last_word(entry, outcome)
     finally:
         for sentence in restore_params(entry):
             say(sentence)
-    segment = Segment(outcome.started, outcome.ended, os.uname().nodename, outcome.exit_status)
-    entry = journal.update(
-        entry,
-        state="interrupted" if outcome.interrupted else "finished",
-        segments=(*entry.segments, msgspec.to_builtins(segment)),
-        seconds=entry.seconds + outcome.seconds,
-        options={**entry.options, "trouble": [*outcome.trouble]},
-    )
+    entry = take_last_word(entry)
     faults.reach("run.finished")
     if outcome.exit_status and run.isolated:
         hint = missing_hint(read_trace(folder / "trace"), Path(run.root), project.repository.root)
@@ -166,19 +162,10 @@ def reopen(project: Project, name: str) -> tuple[Entry, Run]:
             f"There is no interrupted run {name}." if name else "No run was interrupted.",
             hint="Interrupted: " + ", ".join(entry.name for entry in waiting) if waiting else "",
         )
-    entry = note_cut_off(journal.adopt(named[-1]))
+    entry = take_last_word(journal.adopt(named[-1]))
     for _ in restore_params(entry):
         pass
     return entry, load_run(project, entry)
-
-
-def note_cut_off(entry: Entry) -> Entry:
-    """Note the stretch of a run whose gitml was killed, so that nobody saw its end."""
-    if entry.state != "running":
-        return entry
-    segment = Segment(str(entry.options.get("started", "")), host=os.uname().nodename)
-    segments = (*entry.segments, msgspec.to_builtins(segment))
-    return journal.update(entry, state="interrupted", segments=segments)
 
 
 def _refuse_shared_params(project: Project, plan: Plan) -> None:

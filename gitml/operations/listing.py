@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from gitml.errors import NotFoundError
-from gitml.history.reading import Progress
-from gitml.history.rows import Row
+from gitml.history.rows import Progress, Row
 from gitml.operations.reading import Reading, open_reading
 
 if TYPE_CHECKING:

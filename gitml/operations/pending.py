@@ -32,6 +32,7 @@ class Run(msgspec.Struct, frozen=True):
         isolated: Whether that work tree is its own.
         keep_failed: Whether it is recorded although it failed.
         nearest: The nearest recorded experiment before it ran.
+        telling: Names of the settings that tell it from that one.
         created: RFC 3339 time at which it began.
     """
 
@@ -44,6 +45,7 @@ class Run(msgspec.Struct, frozen=True):
     keep_failed: bool
     created: str
     nearest: Nearest | None = None
+    telling: tuple[str, ...] = ()
 
 
 def close_run(project: Project, entry: Entry, run: Run | None, *, released: bool = False) -> None:

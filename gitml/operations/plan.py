@@ -18,10 +18,10 @@ from gitml.inputs.command import CommandReading, read_command
 from gitml.inputs.distribution import Distribution
 from gitml.inputs.libraries import installed
 from gitml.inputs.manifest import DataInput, PartitionInput
-from gitml.inputs.overrides import apply, parse_override
+from gitml.inputs.overrides import Override, apply, parse_override
 from gitml.inputs.partition import read_partition
 from gitml.inputs.sameness import lookup_digest
-from gitml.inputs.secrets import mask_settings, secret_values
+from gitml.inputs.secrets import MASK, looks_secret, mask_settings, secret_values
 from gitml.inputs.settings import environment_settings, matching, merge, parse_file, read_files
 from gitml.operations.data import planned_data
 from gitml.operations.project import Project
@@ -43,6 +43,7 @@ class Plan(msgspec.Struct, frozen=True):
         masked: Names of settings that are masked.
         secrets: The values that were masked, to keep them out of the log.
         overridden: Parameter files that `-S` changes: path in the repository → new bytes.
+        recorded: The same files as they are recorded: without credentials.
         params_files: Parameter files, as paths in the repository.
         snapshot: The work tree.
         entries: Files of the snapshot.
@@ -63,6 +64,7 @@ class Plan(msgspec.Struct, frozen=True):
     masked: tuple[str, ...]
     secrets: tuple[str, ...]
     overridden: dict[str, bytes]
+    recorded: dict[str, bytes]
     params_files: tuple[str, ...]
     snapshot: Snapshot
     entries: tuple[TreeEntry, ...]
@@ -104,7 +106,9 @@ def make_plan(
     entries = tuple(TreeEntry(path=e.path, mode=e.mode, oid=e.oid) for e in snapshot.entries)
     optional = "params" not in project.config.declared
     originals = read_files(project.root, project.config.params, optional=optional)
-    edited = apply(originals, [parse_override(text) for text in overrides])
+    changes = [parse_override(text) for text in overrides]
+    edited = apply(originals, changes)
+    shown = apply(originals, [_without_secret(change) for change in changes])
     reading = read_command(argv, folder, project.folder, str(project.repository.root))
     plain = _all_params(project, {**originals, **edited}, reading)
     params, masked = mask_settings(plain)
@@ -124,6 +128,7 @@ def make_plan(
         masked=masked,
         secrets=tuple(sorted(secret_values(argv, plain))),
         overridden={project.in_repository(path): text for path, text in edited.items()},
+        recorded={project.in_repository(path): shown.get(path, originals[path]) for path in edited},
         params_files=tuple(project.in_repository(path) for path in originals),
         snapshot=snapshot,
         entries=entries,
@@ -157,6 +162,12 @@ def _all_params(
     params.update(reading.args)
     params.update(environment_settings(project.config.env, os.environ))
     return {name: to_json(value) for name, value in params.items()}
+
+
+def _without_secret(override: Override) -> Override:
+    if looks_secret(override.key, override.value):
+        return msgspec.structs.replace(override, value=MASK)
+    return override
 
 
 def _check_numbers(settings: Mapping[str, Scalar], path: str) -> None:

@@ -31,7 +31,7 @@ def check_before_running(project: Project, study: str) -> None:
     repository = project.repository
     require_work_tree(repository)
     busy = in_progress(repository)
-    if busy:
+    if busy and busy != "a bisect":  # `git bisect run gitml exp run …` is a good use
         raise RepositoryError(
             f"Git is in the middle of {busy}.",
             hint="Finish it or abort it first (git status says how).",

@@ -10,6 +10,7 @@ from gitml import config as configuration_file
 from gitml.config import Config
 from gitml.experiment.names import check_name, default_study
 from gitml.git.repository import Repository, configuration, discover, truthy
+from gitml.operations.tidying import put_back_params
 from gitml.storage import place
 from gitml.storage.place import Storage
 
@@ -85,6 +86,7 @@ def open_project(start: Path) -> Project:
         ConfigError: if `gitml.yaml` is wrong.
     """
     repository = discover(start)
+    put_back_params(repository.state_dir / "runs")
     standing = "" if repository.bare else _relative(start.resolve(), repository.root)
     folder = _project_folder(repository.root, standing)
     main = None

@@ -11,8 +11,8 @@ from gitml.errors import ConfigError
 from gitml.experiment.names import check_name, default_study
 from gitml.git.repository import Repository, discover
 from gitml.history.index import Index, open_index
-from gitml.history.reading import Progress
-from gitml.history.rows import Goals
+from gitml.history.rows import Goals, Progress
+from gitml.operations.tidying import put_back_params
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -65,6 +65,7 @@ def open_reading(start: Path) -> Reading:
         NotFoundError: outside of a Git repository.
     """
     repository = discover(start)
+    put_back_params(repository.state_dir / "runs")
     if repository.bare:
         return Reading(repository, "")
     folder = start.resolve()

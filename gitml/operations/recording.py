@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from gitml import faults
+from gitml import __version__, faults
 from gitml.execution import journal
 from gitml.execution.environment import facts
 from gitml.execution.journal import Entry
@@ -27,10 +27,9 @@ from gitml.experiment.record import (
     encode,
 )
 from gitml.experiment.study import record_experiment
-from gitml.git.repository import Repository, discover
+from gitml.git.repository import discover
 from gitml.history.index import Index
 from gitml.inputs.lock import LockFile, render_lock
-from gitml.inputs.manifest import Manifest
 from gitml.inputs.secrets import mask_argv, mask_text
 from gitml.operations.artifacts import Shelf, StoredOutputs
 from gitml.operations.data import changed_pointers
@@ -38,15 +37,12 @@ from gitml.operations.inputs_seen import Seen, inputs_as_seen
 from gitml.operations.measurements import Measurements, measure
 from gitml.operations.overlap import others_beside, refuse_conflicts
 from gitml.operations.pending import Run, anchor, close_run
-from gitml.operations.plan import Plan
 from gitml.operations.project import Project
-from gitml.operations.tree import FILE, experiment_tree
+from gitml.operations.tree import experiment_tree
 from gitml.operations.written import Question, Written, find_written
 from gitml.outputs import history
 from gitml.outputs.artifact import Artifact
 from gitml.storage.objects import store_bytes
-
-VERSION = "0.1.0"
 
 
 class Recorded(msgspec.Struct, frozen=True):
@@ -109,7 +105,7 @@ def record_run(
         run.study,
         tree,
         project.repository.head if not record.base else record.base,
-        compose(record),
+        compose(record, run.telling),
         sign=project.signs,
         release=anchor(entry),
     )
@@ -158,7 +154,7 @@ def _describe(
         _project_lock(project),
         root=str(project.repository.root),
     )
-    texts = {**stored.texts, **plan.overridden}
+    texts = {**stored.texts, **plan.recorded}
     if plan.installed:
         texts[LOCK_PATH] = lock.data
     texts[HISTORY_PATH] = history.render(measured.history) if measured.history else b""
@@ -205,7 +201,7 @@ def _describe(
         ),
         nearest=run.nearest,
         run=entry.id,
-        gitml=VERSION,
+        gitml=__version__,
     )
     texts[PATH] = encode(record)
     return record, texts, extra
@@ -243,6 +239,3 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except FileNotFoundError:
         return b""
-
-
-__all__ = ["FILE", "Manifest", "Recorded", "Repository", "Run", "anchor", "close_run", "record_run"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -16,7 +15,7 @@ from gitml.experiment.message import RUN
 from gitml.git.log import list_refs
 from gitml.history.index import Index, open_index
 from gitml.history.walk import walk
-from gitml.operations.execution import note_cut_off
+from gitml.operations.last_word import take_last_word
 from gitml.operations.pending import close_run, load_run
 from gitml.operations.project import Project, open_project
 from gitml.operations.recording import record_run
@@ -55,16 +54,6 @@ def recover(start: Path, say: Callable[[str], None]) -> list[Recovered]:
     return found
 
 
-def tidy(project: Project, say: Callable[[str], None]) -> None:
-    """Put back parameter files of killed runs; what every command does before its own work."""
-    for entry in journal.entries(project.runs_dir):
-        if not entry.params_backup or journal.alive(entry):
-            continue
-        with suppress(ExecutionError, RecordError):
-            for sentence in restore_params(journal.adopt(entry)):
-                say(sentence)
-
-
 def _recover_one(
     project: Project, index: Index, entry: Entry, say: Callable[[str], None]
 ) -> Recovered:
@@ -73,11 +62,11 @@ def _recover_one(
     except RecordError:
         close_run(project, entry, None)
         return Recovered(entry.id, entry.name, "", "abandoned")
+    entry = take_last_word(entry)
     if entry.state == "planned":
         close_run(project, entry, run)
         return Recovered(entry.id, entry.name, "", "abandoned")
     if entry.state in ("running", "interrupted"):
-        note_cut_off(entry)
         return Recovered(entry.id, entry.name, "", "interrupted")
     commit = _already(project, entry)
     if commit:

@@ -164,7 +164,8 @@ def _run_and_record(
 
     ended = execute(project, entry, run, capture=request.capture, say=say, meanwhile=meanwhile)
     verdict = after[0]
-    run = msgspec.structs.replace(run, nearest=_nearest(verdict))
+    telling = tuple(item.name for item in verdict.differences if item.input == "settings")
+    run = msgspec.structs.replace(run, nearest=_nearest(verdict), telling=telling)
     if ended.interrupted:
         say(f"Interrupted. `gitml exp run --resume {run.name}` goes on with it.")
         return _ended(run, ended, "interrupted", verdict)

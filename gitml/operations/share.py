@@ -21,6 +21,7 @@ from gitml.git.share import (
     choose_remote,
     fetch_branches,
     is_ancestor,
+    is_shallow,
     join_branch,
     push_branches,
 )
@@ -69,7 +70,7 @@ def push(
     target = choose_remote(project.repository, project.git_config, remote)
     names = _studies(project, studies)
     notes: list[str] = []
-    published = fetch_branches(project.repository, target, _PREFIX)
+    published = _fetch(project, target)
     with open_index(project.repository) as index:
         fresh = _unpublished(project, index, names, published)
         sent = _send_objects(project, fresh, notes, progress)
@@ -93,10 +94,7 @@ def pull(
     """
     project = open_project(start)
     target = choose_remote(project.repository, project.git_config, remote)
-    theirs = {
-        name.removeprefix(_PREFIX): oid
-        for name, oid in fetch_branches(project.repository, target, _PREFIX).items()
-    }
+    theirs = {name.removeprefix(_PREFIX): oid for name, oid in _fetch(project, target).items()}
     for name in studies:
         if name.removeprefix(_PREFIX) not in theirs:
             raise NotFoundError(f"{target} has no study {name}.", hint=_existing(theirs))
@@ -108,6 +106,21 @@ def pull(
         fresh = _arrived(project, index, wanted, before)
         fetched = _fetch_objects(project, fresh, notes, progress) if artifacts else 0
     return Shared(tuple(joined), fetched, len(fresh), tuple(notes))
+
+
+def _fetch(project: Project, remote: str) -> dict[str, str]:
+    """Fetch the studies of a remote, and all of them where a shallow clone has cut them off."""
+    found = fetch_branches(project.repository, remote, _PREFIX)
+    if is_shallow(project.repository) and not all(
+        _is_whole(project, oid) for oid in found.values()
+    ):
+        return fetch_branches(project.repository, remote, _PREFIX, whole=True)
+    return found
+
+
+def _is_whole(project: Project, tip: str) -> bool:
+    steps = walk(project.repository, tip, known=())
+    return any(step.header.kind == "root" for step in steps)
 
 
 def _studies(project: Project, named: tuple[str, ...]) -> list[str]:

@@ -71,6 +71,7 @@ def experiment_tree(
 def _beginning(index_file: Path, snapshot: str) -> tuple[Path, str | None]:
     """Return a private index and the tree to begin with: None if the index holds it already."""
     used = index_file.with_suffix(".used")
+    used.with_name(f"{used.name}.lock").unlink(missing_ok=True)  # of a Git that was killed
     try:
         # Renamed first, so that an index that is half changed is never taken for the snapshot's.
         os.replace(index_file, used)

@@ -72,7 +72,7 @@ def test_metrics_show_the_change_and_whether_it_is_better(repository: Repository
 
 
 def test_missing_null_nan_and_other_types_stay_apart(repository: Repository) -> None:
-    goals = {name: "max" for name in "abcdefg"}
+    goals = dict.fromkeys("abcdefg", "max")
     one = record(
         metrics={"a": 0.5, "b": None, "c": "NaN", "d": True, "e": 10**400, "g": "Infinity"},
         goals=goals,
@@ -168,9 +168,7 @@ def test_experiments_that_differ_in_seeds_only_are_said_to_be_replicates(
         ("1.0", "1.0", "same"),
     ],
 )
-def test_a_step_between_versions_has_a_kind(
-    old: str | None, new: str | None, kind: str
-) -> None:
+def test_a_step_between_versions_has_a_kind(old: str | None, new: str | None, kind: str) -> None:
     assert step_of(old, new) == kind
 
 

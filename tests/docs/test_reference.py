@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import importlib.util
 import json
 import re
 import shlex
@@ -28,15 +27,23 @@ _FENCE = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 _INLINE = re.compile(r"`(gitml[^`\n]*)`")
 
 
-def test_generated_parts_are_up_to_date() -> None:
-    done = subprocess.run(
-        [sys.executable, TOP / "scripts" / "docs.py", "--check"],
+def _docs(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, TOP / "scripts" / "docs.py", *words],
         env={"PYTHONPATH": str(TOP)},
         capture_output=True,
         text=True,
         check=False,
     )
+
+
+def test_generated_parts_are_up_to_date() -> None:
+    done = _docs("--check")
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_an_unknown_option_writes_nothing() -> None:
+    assert _docs("--wrong").returncode == 2
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
@@ -173,13 +180,3 @@ def _options(command: click.Command) -> dict[str, bool]:
             needs = not option.is_flag and option.name != "resume"  # its value may be left out
             found |= dict.fromkeys((*option.opts, *option.secondary_opts), needs)
     return found
-
-
-def test_the_module_is_loaded_as_users_load_it() -> None:
-    """`scripts/docs.py` takes `--check` and nothing else."""
-    spec = importlib.util.spec_from_file_location("gitml_docs", TOP / "scripts" / "docs.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    assert module.main(["--wrong"]) == 2

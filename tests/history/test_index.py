@@ -102,15 +102,15 @@ def test_only_what_is_new_is_read_again(
     make_experiments(repository, 5)
     open_index(repository).close()
     read: list[int] = []
-    from gitml.history import refresh
+    from gitml.history import update
 
-    original = refresh.read_records
+    original = update.read_records
 
     def counting(*args: object) -> object:
         read.append(len(args[1]))  # type: ignore[arg-type]
         return original(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(refresh, "read_records", counting)
+    monkeypatch.setattr(update, "read_records", counting)
     assert len(listed(repository)) == 5
     assert read == []
     make_experiments(repository, 2, start=5)
@@ -118,6 +118,32 @@ def test_only_what_is_new_is_read_again(
     assert read == [2]
     with open_index(repository) as index:
         assert [row.position for row in index.rows("main")] == [7, 6, 5, 4, 3, 2, 1]
+
+
+def test_a_commit_that_lands_while_a_process_waits_for_the_index_is_not_lost(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from gitml.history import refresh
+
+    make_experiments(repository, 1)
+    open_index(repository).close()
+    make_experiments(repository, 1, start=1)
+    original = refresh.studies
+    asked: list[int] = []
+
+    def meanwhile(where: Repository) -> dict[str, str]:
+        found = original(where)
+        asked.append(1)
+        if len(asked) == 1:
+            make_experiments(repository, 1, start=2)
+            monkeypatch.setattr(refresh, "studies", original)
+            open_index(repository).close()
+        return found
+
+    monkeypatch.setattr(refresh, "studies", meanwhile)
+    with open_index(repository) as index:
+        assert index.count() == 3
+        assert index.lost() == []
 
 
 def test_an_open_index_sees_what_others_record_after_a_refresh(repository: Repository) -> None:
@@ -331,7 +357,9 @@ def test_output_paths_are_known_by_command_and_with_their_sources(repository: Re
     weights = Artifact("out/m.safetensors", "weights", "dvc", "a" * 32, 1, source="out/m.pt")
     digests = make_record(0).digests
     with Stream(repository) as stream:
-        stream.experiment(make_record(0, artifacts=(weights,), digests=digests | {"command": "sha256:1"}))
+        stream.experiment(
+            make_record(0, artifacts=(weights,), digests=digests | {"command": "sha256:1"})
+        )
         stream.experiment(make_record(1, artifacts=(), digests=digests | {"command": "sha256:2"}))
     with open_index(repository) as index:
         assert index.output_paths() == {"out/m.safetensors", "out/m.pt"}
@@ -520,13 +548,13 @@ def test_progress_is_told_while_many_are_read(repository: Repository) -> None:
 
 def test_listing_does_not_write_when_nothing_is_new(repository: Repository) -> None:
     make_experiments(repository, 2)
+    open_index(repository).close()
+    before = (repository.state_dir / "index.db").read_bytes()
     with open_index(repository) as index:
-        (version,) = _connection(index).execute("PRAGMA data_version").fetchone()
+        assert index.count() == 2
         index.refresh()
-        with open_index(repository) as other:
-            other.rows()
-        assert _connection(index).execute("PRAGMA data_version").fetchone() == (version,)
-        assert _connection(index).total_changes >= 0
+        assert _connection(index).total_changes == 0
+    assert (repository.state_dir / "index.db").read_bytes() == before
 
 
 def _connection(index: Index) -> sqlite3.Connection:

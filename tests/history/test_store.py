@@ -190,9 +190,9 @@ def test_a_killed_writer_leaves_an_index_that_the_next_one_finishes(
         "import os, signal, sys\n"
         "from pathlib import Path\n"
         "from gitml.git.repository import discover\n"
-        "from gitml.history import refresh\n"
+        "from gitml.history import update\n"
         "from gitml.history.index import open_index\n"
-        "refresh.fold_events = refresh.rebuild = refresh.extend = "
+        "update.rebuild = update.extend = "
         "lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
         "open_index(discover(Path(sys.argv[1])))\n"
     )
