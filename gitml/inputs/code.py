@@ -43,17 +43,19 @@ class CodeRules(msgspec.Struct, frozen=True):
         excluded: Files that count elsewhere or not at all: parameter files, the partition's file,
             outputs; from the repository's root. A folder means everything in it.
         scripts: Files without `.py` that are Python all the same, as the command names them.
+        left: Files that earlier runs wrote: they count only where a run opened them.
     """
 
     inert: tuple[str, ...] = ()
     project: str = ""
     excluded: frozenset[str] = frozenset()
     scripts: frozenset[str] = frozenset()
+    left: frozenset[str] = frozenset()
 
     def counts(self) -> Rule:
         """Return a function: does a file count that no run was seen to open, be it no module?"""
         inert = inert_rule(self.inert, self.project)
-        excluded = self.excluded
+        excluded, left = self.excluded, self.left
         folders = tuple(f"{path}/" for path in excluded)
         prefix = f"{self.project}/" if self.project else ""
 
@@ -61,6 +63,7 @@ class CodeRules(msgspec.Struct, frozen=True):
             return (
                 path.startswith(prefix)
                 and path not in excluded
+                and path not in left
                 and not path.startswith(folders)
                 and not inert(path)
             )
@@ -120,6 +123,15 @@ def code_input(
         listed=tuple(sorted(listed)),
         opened=tuple(sorted(inert_opened)),
     )
+
+
+def blob_id(data: bytes, *, sha256: bool = False) -> str:
+    """Return the id that Git gives a file's bytes.
+
+    Format: https://git-scm.com/book/en/v2/Git-Internals-Git-Objects
+    """
+    algorithm = hashlib.sha256 if sha256 else hashlib.sha1
+    return algorithm(b"blob %d\0" % len(data) + data).hexdigest()
 
 
 def editable_digest(sources: Iterable[tuple[str, str]]) -> str:

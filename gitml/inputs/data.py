@@ -149,7 +149,7 @@ def inside_reads(read: Mapping[str, bool], places: Places) -> tuple[str, ...]:
             if first
             and path.startswith(prefix)
             and not path.startswith(ignored)
-            and not _is_noise(path[len(prefix) :])
+            and not is_noise(path[len(prefix) :])
         )
     )
 
@@ -191,7 +191,7 @@ def outside_reads(
                 continue
         elif top and top != around and _TEMPORARY.match(top.rpartition("/")[2]):
             continue
-        if not _is_noise(path):
+        if not is_noise(path):
             found.append(path)
     return tuple(sorted(found))
 
@@ -218,7 +218,8 @@ def _narrow_prefixes(places: Places) -> list[str]:
     return narrow
 
 
-def _is_noise(path: str) -> bool:
+def is_noise(path: str) -> bool:
+    """Return whether a path is of Git, DVC, a cache, or a file that is never data."""
     parts = path.split("/")
     return not _NOISE_PARTS.isdisjoint(parts) or _NOISE_NAME.match(parts[-1]) is not None
 

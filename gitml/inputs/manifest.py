@@ -47,15 +47,21 @@ class CodeInput(msgspec.Struct, frozen=True, omit_defaults=True):
     """The code that counts.
 
     Attributes:
-        modules: Python files that the run imported or opened, by path from the repository's root.
-            When nothing could be observed, every tracked Python file.
+        modules: Python files that the run imported or opened, by path from the repository's root
+            (absolute outside of it). When nothing could be observed, every tracked Python file.
         others: Digest over (path, mode, object id) of every other file of the snapshot that
             counts. The files themselves are in the experiment's tree.
         observed: Whether the observer saw the run. If not, everything tracked counts.
         listed: Folders of the project whose entries the program listed itself.
         editable: Sources of imported distributions that are installed from a folder outside the
             project: distribution name → digest of its Python sources.
-        opened: Files that are inert by rule, but that the run opened, so that they count.
+        opened: Files that are inert by rule or that earlier runs wrote, but that the run opened,
+            so that they count.
+        absent: Files of the repository that the run looked for and that weren't there.
+        names: Folder that the program listed itself → digest of the names in it that were not in
+            the snapshot (empty when there were none).
+        sources: Distribution in `editable` → its files that the run reached, relative to its
+            folder.
     """
 
     modules: dict[str, ModuleInput] = {}
@@ -64,6 +70,9 @@ class CodeInput(msgspec.Struct, frozen=True, omit_defaults=True):
     listed: tuple[str, ...] = ()
     editable: dict[str, str] = {}
     opened: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
+    names: dict[str, str] = {}
+    sources: dict[str, tuple[str, ...]] = {}
 
 
 class DataInput(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -98,11 +98,14 @@ def restore_outputs(project: Project, record: Record, commit: str) -> tuple[str,
     """
     artifacts = [item for item in record.artifacts if not item.path.startswith(f"{FOLDER}/")]
     stored = [item for item in artifacts if item.storage == "dvc"]
-    _fetch_missing(project, stored, None)
     small = [item for item in artifacts if item.storage == "git"]
+    _fetch_missing(project, stored, None)
+    check_places(project.repository.root, (), artifacts)
     with ObjectReader(project.repository.git) as reader:
         for item, data in zip(small, reader.read_many([a.digest for a in small]), strict=True):
-            write_file(project.repository.root, item.path, "100644", data or b"")
+            if data is None:
+                raise RepositoryError(f"The content of {item.path} is missing in Git.")
+            write_file(project.repository.root, item.path, "100644", data)
     return (*(item.path for item in small), *restore_artifacts(project, stored))
 
 

@@ -9,18 +9,20 @@ from types import TracebackType
 
 from gitml.execution.trace import Trace
 from gitml.git.objects import ObjectReader
-from gitml.inputs.code import CodeRules, editable_digest
+from gitml.inputs.code import CodeRules, blob_id, editable_digest
 from gitml.inputs.code_change import ImportContext, words_in
 from gitml.inputs.distribution import Distribution
 from gitml.inputs.libraries import editable_owners
-from gitml.inputs.manifest import Manifest
-from gitml.inputs.syntax import syntax_digest
+from gitml.inputs.manifest import Manifest, ModuleInput
 from gitml.inputs.syntax_cache import SyntaxCache
 from gitml.operations.project import Project
 
 
 def code_rules(
-    project: Project, excluded: Iterable[str] = (), scripts: Iterable[str] = ()
+    project: Project,
+    excluded: Iterable[str] = (),
+    scripts: Iterable[str] = (),
+    left: Iterable[str] = (),
 ) -> CodeRules:
     """Return which files of the project count as code.
 
@@ -28,6 +30,7 @@ def code_rules(
         project: Where.
         excluded: Files and folders that count elsewhere, or not at all.
         scripts: Words of the command that may be Python files without the suffix.
+        left: Files that earlier runs wrote.
     """
     partition = project.config.partition
     own = [project.in_repository(partition)] if partition else []
@@ -36,6 +39,7 @@ def code_rules(
         project=project.folder,
         excluded=frozenset([*excluded, *own]),
         scripts=frozenset(project.in_repository(word) for word in scripts),
+        left=frozenset(left),
     )
 
 
@@ -96,18 +100,30 @@ class SyntaxReader:
             self._reader = ObjectReader(self._project.repository.git)
         return [data for data in self._reader.read_many(oids) if data is not None]
 
-    def editable(self, installed: Mapping[str, Distribution], trace: Trace) -> dict[str, str]:
-        """Return a digest of the sources of each distribution that was imported from a folder.
+    def module(self, path: Path) -> ModuleInput | None:
+        """Return a module as it is on disk, where it is no part of a snapshot; None if it isn't."""
+        try:
+            data = path.read_bytes()
+        except OSError:
+            return None
+        oid = blob_id(data, sha256=self._project.repository.object_format == "sha256")
+        return ModuleInput(oid, self._cache.digest(path.name, oid, lambda: data))
 
-        The project itself, installed editable, is left out: its files are in the snapshot.
-        """
-        root = str(self._project.repository.root)
-        owners = editable_owners(trace.modules, installed, root)
-        return {
-            name: editable_digest(
-                (path[len(installed[name].folder) :], syntax_digest(Path(path).read_bytes()))
-                for path in sorted(paths)
-                if os.path.isfile(path)
-            )
-            for name, paths in owners.items()
-        }
+    def editable(self, folder: str, files: Iterable[str]) -> str:
+        """Return a digest of some sources of a distribution that is installed from a folder."""
+        found = ((file, self.module(Path(folder) / file)) for file in files)
+        return editable_digest((file, module.syntax) for file, module in found if module)
+
+
+def editable_sources(
+    project: Project, installed: Mapping[str, Distribution], trace: Trace
+) -> dict[str, tuple[str, ...]]:
+    """Return the files that were reached of each distribution that is installed from a folder.
+
+    The project itself, installed editable, is left out: its files are in the snapshot.
+    """
+    owners = editable_owners(trace.modules, installed, str(project.repository.root))
+    return {
+        name: tuple(os.path.relpath(path, installed[name].folder) for path in sorted(paths))
+        for name, paths in owners.items()
+    }

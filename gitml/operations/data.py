@@ -212,8 +212,10 @@ def _declared(
     """Return its name, the input (None: it is among `found` already), and warnings."""
     if source.external:
         return source.external, DataInput(kind="external", digest="", restorable=False), []
-    outside = os.path.isabs(source.path)
-    name = source.path.rstrip("/") if outside else project.in_repository(source.path.rstrip("/"))
+    name = project.in_repository(source.path)
+    if name.startswith("../"):  # what a run reads there is known by its absolute path
+        name = os.path.normpath(project.repository.root / name)
+    outside = os.path.isabs(name)
     if name in found or any(path.startswith(f"{name}/") for path in found):
         return name, None, []
     target = Path(name) if outside else project.repository.root / name
@@ -250,7 +252,7 @@ def _known_to_git(
         return DataInput(kind="git", digest=digest(content), files=len(tracked)), []
     stored = [hash_file(project.repository.root / path, hashes) for path in others]
     content += [[path, one.digest] for path, one in zip(others, stored, strict=True)]
-    more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+    rest = f" and {len(others) - 1} more are" if len(others) > 1 else " is"
     item = DataInput(
         kind="unversioned",
         digest=digest(content),
@@ -258,7 +260,7 @@ def _known_to_git(
         files=len(content),
         restorable=False,
     )
-    return item, [f"{others[0]}{more} is not versioned; `dvc add {others[0]}` would track it."]
+    return item, [f"{others[0]}{rest} not versioned; `dvc add {others[0]}` would track it."]
 
 
 def _files_below(root: Path, target: Path) -> list[str]:

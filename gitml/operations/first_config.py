@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -124,10 +125,21 @@ def _is_data(path: Path) -> bool:
     """Tell whether a folder holds files that DVC doesn't track and that aren't a Python package."""
     if path.is_symlink() or not path.is_dir() or path.with_name(path.name + ".dvc").exists():
         return False
-    with os.scandir(path) as entries:
-        names = [entry.name for entry in islice(entries, _ENOUGH)]
+    names = list(islice(_names_below(path), _ENOUGH))
+    # Scripts that make the data lie beside it: what a run reads of that is seen anyway.
     tracked = any(name.endswith((".dvc", ".py")) for name in names)
     return bool(names) and not tracked
+
+
+def _names_below(folder: Path) -> Iterator[str]:
+    """Yield the names in a folder and, after them, those in the folders that it holds."""
+    waiting = [str(folder)]
+    for place in waiting:
+        with os.scandir(place) as entries:
+            for entry in entries:
+                yield entry.name
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(entry.path)
 
 
 def _has_events(path: Path) -> bool:

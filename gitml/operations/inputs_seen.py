@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
@@ -13,8 +12,7 @@ from gitml.execution.trace import Trace
 from gitml.experiment.record import Nearest
 from gitml.history.index import Index
 from gitml.inputs.arguments import written_only
-from gitml.inputs.code import code_input
-from gitml.inputs.data import Places, inside_reads, outside_reads
+from gitml.inputs.data import inside_reads, outside_reads
 from gitml.inputs.libraries import imported_versions
 from gitml.inputs.manifest import (
     CodeInput,
@@ -25,7 +23,14 @@ from gitml.inputs.manifest import (
 )
 from gitml.inputs.secrets import mask_settings
 from gitml.inputs.settings import parse_file
-from gitml.operations.code import SyntaxReader, code_rules
+from gitml.operations.code import code_rules
+from gitml.operations.code_seen import (
+    code_as_seen,
+    places_of,
+    relative,
+    unversioned_modules,
+    with_surroundings,
+)
 from gitml.operations.data import hash_path, open_hashes, planned_data, unversioned_warning
 from gitml.operations.plan import Plan
 from gitml.operations.project import Project
@@ -76,8 +81,7 @@ def inputs_as_seen(
         since: Change time (nanoseconds) of a file made just before it started.
     """
     roots = (str(root), str(project.repository.root))
-    read = {_relative(path, roots): first for path, first in trace.read.items()}
-    inside = {path for path in read if not os.path.isabs(path)}
+    read = {relative(path, roots): first for path, first in trace.read.items()}
     wrote = frozenset(path for path in trace.written if not trace.read.get(path, False))
     read_first = {path for path, first in trace.read.items() if first}
     outputs_only = written_only(plan.reading.args, wrote, str(root / plan.folder), read=read_first)
@@ -85,7 +89,10 @@ def inputs_as_seen(
         project, index, plan, root, trace, read, written, known_outputs, since
     )
     own = {path for path in written.outputs if not read.get(path, False)}
-    code = _code(project, plan, trace, roots, inside, own | (set(known_outputs) - set(data)), data)
+    code = code_as_seen(project, plan, trace, roots, own, known_outputs, data)
+    if root == project.repository.root:  # an isolated run sees less than the next one may
+        outputs = {*known_outputs, *written.outputs}
+        code = with_surroundings(code, plan, trace, roots, data, outputs)
     settings = {name: value for name, value in plan.settings.items() if name not in outputs_only}
     changed, more = _changed(project, plan, code, written, known_outputs)
     manifest = Manifest(
@@ -104,41 +111,8 @@ def inputs_as_seen(
         environment=dict(os.environ),
         init_from=init_from,
         changed=changed,
-        warnings=(*warnings, *more),
+        warnings=(*warnings, *unversioned_modules(plan, code), *more),
     )
-
-
-def _relative(path: str, roots: Iterable[str]) -> str:
-    for root in roots:
-        if path.startswith(root + os.sep):
-            return path[len(root) + 1 :]
-    return path
-
-
-def _code(
-    project: Project,
-    plan: Plan,
-    trace: Trace,
-    roots: tuple[str, ...],
-    opened: set[str],
-    outputs: set[str],
-    data: Mapping[str, DataInput],
-) -> CodeInput:
-    reached = {_relative(path, roots) for path in trace.modules}
-    listed = {"" if path in roots else _relative(path, roots) for path in trace.listed}
-    excluded = outputs | set(plan.params_files) | set(data)
-    with SyntaxReader(project) as syntax:
-        code = code_input(
-            plan.entries,
-            rules=code_rules(project, excluded, plan.reading.scripts),
-            reached=reached,
-            opened=opened,
-            observed=trace.observed,
-            listed=[path for path in listed if not os.path.isabs(path)],
-            syntax_of=syntax.digest,
-        )
-        editable = syntax.editable(plan.installed, trace)
-    return msgspec.structs.replace(code, editable=editable) if editable else code
 
 
 def _observed_data(
@@ -154,20 +128,23 @@ def _observed_data(
 ) -> tuple[dict[str, DataInput], tuple[Nearest, ...], list[str]]:
     """Add the files that were read and that neither Git nor DVC knows."""
     data = dict(plan.data)
-    tracked = {entry.path for entry in plan.entries}
     covered = tuple(f"{name.rstrip('/')}/" for name in data)
     init_from: dict[str, Nearest] = {}
     warnings: list[str] = []
     own = set(written.outputs)
+    oids = {entry.path: entry.oid for entry in plan.entries}
     with open_hashes(project) as hashes:
         for path in _data_read(root, trace, read, since):
-            if path in tracked or path in data or path in plan.params_files:
+            if path in own and path in oids:
+                data[path] = DataInput("git", oids[path], declared=False)
+            if path in oids or path in data or path in plan.params_files:
                 continue
             if covered and path.startswith(covered):
                 continue
             if path in own:
-                # What it held is gone, so nothing can be compared with it.
+                # What it held is gone, so nothing will ever be equal to it.
                 warnings.append(f"{path} was read and then overwritten by the run.")
+                data[path] = DataInput("unversioned", "", declared=False, restorable=False)
                 continue
             absolute = Path(path) if os.path.isabs(path) else root / path
             if not absolute.is_file():
@@ -185,17 +162,7 @@ def _observed_data(
 
 def _data_read(root: Path, trace: Trace, read: Mapping[str, bool], since: int) -> list[str]:
     """Return the files that may be data: those of the repository by their path from its root."""
-    places = Places(
-        root=str(root),
-        prefixes=tuple(
-            folder
-            for one in trace.interpreters
-            for folder in (one.prefix, one.base_prefix, *one.sites)
-        ),
-        temporary=tuple({tempfile.gettempdir(), "/tmp", "/var/tmp"}),
-        home=os.path.expanduser("~"),
-        ignored=(os.path.dirname(os.path.dirname(os.path.abspath(__file__))),),
-    )
+    places = places_of(root, trace)
     absolute = {
         path if os.path.isabs(path) else f"{root}/{path}": first for path, first in read.items()
     }

@@ -25,16 +25,21 @@ def needed_objects(records: Iterable[Record]) -> dict[str, str]:
 
 def missing_objects(storage: Storage, digests: Iterable[str]) -> list[str]:
     """Return the objects that are not in the local cache; a folder counts with its members."""
-    missing = []
-    for digest in dict.fromkeys(digests):
-        if not holds(storage, digest):
-            missing.append(digest)
-        elif digest.endswith(".dir"):
-            try:
-                parts = members(storage, digest)
-            except StorageError:
-                missing.append(digest)
-                continue
-            if not all(holds(storage, part.digest) for part in parts):
-                missing.append(digest)
-    return missing
+    return [
+        digest
+        for digest in dict.fromkeys(digests)
+        if not _is_whole(storage, digest, legacy=False)
+        and not _is_whole(storage, digest, legacy=True)
+    ]
+
+
+def _is_whole(storage: Storage, digest: str, *, legacy: bool) -> bool:
+    if not holds(storage, digest, legacy=legacy):
+        return False
+    if not digest.endswith(".dir"):
+        return True
+    try:
+        parts = members(storage, digest, legacy=legacy)
+    except StorageError:
+        return False
+    return all(holds(storage, part.digest, legacy=legacy) for part in parts)

@@ -10,7 +10,7 @@ import msgspec
 
 from gitml.errors import ConfigError, UsageError
 from gitml.execution.interpreter import describe, find_interpreter
-from gitml.execution.trace import Interpreter
+from gitml.execution.trace import Interpreter, Trace
 from gitml.git.command import split_nul
 from gitml.git.snapshot import Snapshot, take_snapshot
 from gitml.inputs.code import TreeEntry
@@ -47,7 +47,8 @@ class Plan(msgspec.Struct, frozen=True):
         params_files: Parameter files, as paths in the repository.
         snapshot: The work tree.
         entries: Files of the snapshot.
-        interpreter: The Python that the command starts, if it is one.
+        interpreter: The Python that the command starts, if it starts one.
+        guessed: Whether that is only likely, since the command is a program of another kind.
         installed: Distributions in that interpreter.
         data: Inputs of data that are known before a run.
         partition: The declared partition.
@@ -69,6 +70,7 @@ class Plan(msgspec.Struct, frozen=True):
     snapshot: Snapshot
     entries: tuple[TreeEntry, ...]
     interpreter: Interpreter | None
+    guessed: bool
     installed: dict[str, Distribution]
     data: dict[str, DataInput]
     partition: PartitionInput
@@ -105,6 +107,7 @@ def make_plan(
     )
     entries = tuple(TreeEntry(path=e.path, mode=e.mode, oid=e.oid) for e in snapshot.entries)
     optional = "params" not in project.config.declared
+    _refuse_outside(project, project.config.params)
     originals = read_files(project.root, project.config.params, optional=optional)
     changes = [parse_override(text) for text in overrides]
     edited = apply(originals, changes)
@@ -117,7 +120,7 @@ def make_plan(
     data, warnings = planned_data(project, entries, written_before)
     partition = _partition(project)
     seeds = tuple(sorted(matching(settings, project.config.seeds)))
-    interpreter, libraries = _interpreter(project, argv, folder)
+    interpreter, libraries, guessed = _interpreter(project, argv, folder)
     return Plan(
         argv=argv,
         folder=folder,
@@ -133,6 +136,7 @@ def make_plan(
         snapshot=snapshot,
         entries=entries,
         interpreter=interpreter,
+        guessed=guessed,
         installed=libraries,
         data=data,
         partition=partition,
@@ -162,6 +166,15 @@ def _all_params(
     params.update(reading.args)
     params.update(environment_settings(project.config.env, os.environ))
     return {name: to_json(value) for name, value in params.items()}
+
+
+def _refuse_outside(project: Project, files: Iterable[str]) -> None:
+    for path in files:
+        if project.in_repository(path).startswith("../"):
+            raise ConfigError(
+                f"The parameter file {path} lies outside of the repository, so no commit has it.",
+                hint="Move it into the repository, or leave it out of `params` in gitml.yaml.",
+            )
 
 
 def _without_secret(override: Override) -> Override:
@@ -195,13 +208,37 @@ def _partition(project: Project) -> PartitionInput:
 
 def _interpreter(
     project: Project, argv: tuple[str, ...], folder: str
-) -> tuple[Interpreter | None, dict[str, Distribution]]:
+) -> tuple[Interpreter | None, dict[str, Distribution], bool]:
+    """Return the Python of the command, what is installed in it, and whether it is guessed."""
     cwd = project.repository.root / folder
     executable = find_interpreter(argv, cwd, os.environ)
+    guessed = executable is None
     if executable is None:
-        return None, {}
+        # What a shell script calls `python` is most likely the one that is found here.
+        candidates = (find_interpreter((name,), cwd, os.environ) for name in ("python", "python3"))
+        executable = next((found for found in candidates if found), None)
+    if executable is None:
+        return None, {}, False
     interpreter = describe(executable, project.state_dir / "interpreters")
-    return interpreter, installed(interpreter.sites, project.state_dir / "libraries.json")
+    return interpreter, _installed(project, interpreter), guessed
+
+
+def _installed(project: Project, interpreter: Interpreter) -> dict[str, Distribution]:
+    return installed(interpreter.sites, project.state_dir / "libraries.json")
+
+
+def as_it_ran(project: Project, plan: Plan, trace: Trace) -> Plan:
+    """Return the plan with the interpreter that was seen to run instead of the expected one."""
+    if not trace.interpreters:
+        if not plan.guessed:
+            return plan
+        return msgspec.structs.replace(plan, interpreter=None, installed={}, guessed=False)
+    first, expected = trace.interpreters[0], plan.interpreter
+    if expected and (first.prefix, first.version) == (expected.prefix, expected.version):
+        return msgspec.structs.replace(plan, guessed=False)
+    return msgspec.structs.replace(
+        plan, interpreter=first, installed=_installed(project, first), guessed=False
+    )
 
 
 def _large_warnings(snapshot: Snapshot) -> list[str]:

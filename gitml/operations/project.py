@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import msgspec
@@ -60,8 +61,11 @@ class Project(msgspec.Struct, frozen=True):
         return truthy(self.git_config.get("commit.gpgsign", "false"))
 
     def in_repository(self, path: str) -> str:
-        """Return a path relative to the project as one relative to the repository's root."""
-        return f"{self.folder}/{path}" if self.folder else path
+        """Return a path relative to the project as one relative to the repository's root.
+
+        One that leaves the repository begins with `../`.
+        """
+        return os.path.normpath(os.path.join(self.folder, path)) if path else self.folder
 
     def in_project(self, path: str) -> str:
         """Return a path from the repository's root as one from the project's, if it is in it."""

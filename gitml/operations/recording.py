@@ -37,6 +37,7 @@ from gitml.operations.inputs_seen import Seen, inputs_as_seen
 from gitml.operations.measurements import Measurements, measure
 from gitml.operations.overlap import others_beside, refuse_conflicts
 from gitml.operations.pending import Run, anchor, close_run
+from gitml.operations.plan import as_it_ran
 from gitml.operations.project import Project
 from gitml.operations.tree import experiment_tree
 from gitml.operations.written import Question, Written, find_written
@@ -64,6 +65,7 @@ def record_run(
     folder = journal.folder(project.runs_dir, entry)
     root = Path(run.root)
     trace = read_trace(folder / "trace")
+    run = msgspec.structs.replace(run, plan=as_it_ran(project, run.plan, trace))
     here = discover(root) if run.isolated else project.repository
     known_outputs = index.output_paths()
     written = find_written(

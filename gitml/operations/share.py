@@ -195,14 +195,18 @@ def _send_objects(
             hint="dvc remote add -d storage URL (a folder, s3://…, ssh://…), then push again.",
         )
     moved = send(project.storage, list(needed), progress=progress)
-    if moved.failed:
-        lost = [needed.get(digest, digest) for digest in moved.failed]
+    sent, failed = moved.sent, moved.failed
+    if failed:  # data that DVC 2 tracked lies elsewhere, here and on the remote
+        older = send(project.storage, failed, progress=progress, legacy=True)
+        sent, failed = sent + older.sent, older.failed
+    if failed:
+        lost = [needed.get(digest, digest) for digest in failed]
         raise StorageError(
             f"{len(lost)} artifacts could not be sent, so no branch was pushed: "
             f"{', '.join(lost[:5])}.",
             hint="`gitml doctor` says whether the remote can be reached and written.",
         )
-    return moved.sent
+    return sent
 
 
 def _fetch_objects(
@@ -223,10 +227,15 @@ def _fetch_objects(
     if default_remote(project.storage) is None:
         notes.append("The artifacts were not fetched: there is no DVC remote (dvc remote add).")
         return 0
-    moved = fetch(project.storage, missing, quarantine=project.quarantine, progress=progress)
-    for digest in moved.failed:
+    place, bad = project.storage, project.quarantine
+    moved = fetch(place, missing, quarantine=bad, progress=progress)
+    sent, failed = moved.sent, moved.failed
+    if failed:  # data that DVC 2 tracked lies elsewhere, here and on the remote
+        older = fetch(place, failed, quarantine=bad, progress=progress, legacy=True)
+        sent, failed = sent + older.sent, older.failed
+    for digest in failed:
         notes.append(f"Not on the remote: {needed.get(digest, digest)} ({digest}).")
-    return moved.sent
+    return sent
 
 
 def _push_until_taken(project: Project, remote: str, names: list[str]) -> None:

@@ -49,7 +49,7 @@ def store(
             elsewhere, or is a link that leaves the folder; or there is no space.
     """
     with disk_errors(f"read {path}"):
-        entries = files_in(path, strict=True)
+        entries = files_in(path, strict=True, cache=storage.legacy_cache)
     check_member_paths((entry.relpath for entry in entries), f"The folder {path}")
     known, unread = _sort_out(storage, entries, remembered)
     found = {entry.relpath: made for entry, made in known}

@@ -37,7 +37,7 @@ class _Rule(NamedTuple):
     folders_only: bool
 
 
-def files_in(folder: Path, *, strict: bool = False) -> list[Entry]:
+def files_in(folder: Path, *, strict: bool = False, cache: Path | None = None) -> list[Entry]:
     """List the files of a folder that are part of it for DVC, sorted by path.
 
     `.git`, `.hg`, `.dvc`, links to folders, DVC projects inside, and what a `.dvcignore` above
@@ -47,6 +47,7 @@ def files_in(folder: Path, *, strict: bool = False) -> list[Entry]:
         folder: An existing folder.
         strict: Whether to refuse what could not be restored elsewhere: links that leave the
             folder, DVC projects inside of it, and names that other systems can't write.
+        cache: Folder that links may lead into all the same: DVC itself may have made them.
 
     Raises:
         StorageError: There is a `.dvcignore` in it, a name that isn't UTF-8, a broken link, or
@@ -55,11 +56,12 @@ def files_in(folder: Path, *, strict: bool = False) -> list[Entry]:
     """
     folder = Path(os.path.abspath(folder))
     rules = _rules_above(folder)
-    real = os.path.realpath(folder) + "/" if strict else ""
+    places = [folder, cache] if cache else [folder]
+    real = tuple(os.path.realpath(place) + "/" for place in places) if strict else ()
     return sorted(_walk(str(folder), "", rules, real), key=lambda entry: entry.relpath)
 
 
-def _walk(folder: str, prefix: str, rules: list[_Rule], real: str) -> Iterator[Entry]:
+def _walk(folder: str, prefix: str, rules: list[_Rule], real: tuple[str, ...]) -> Iterator[Entry]:
     with os.scandir(folder) as scanned:
         found = list(scanned)
     for item in found:
@@ -99,7 +101,7 @@ def _check_name(item: os.DirEntry[str], relpath: str, strict: bool) -> None:
         raise StorageError(f"{item.path} can't be stored: {reason}.", hint="Rename the file.")
 
 
-def _check_link(path: str, real: str) -> None:
+def _check_link(path: str, real: tuple[str, ...]) -> None:
     if not (os.path.realpath(path) + "/").startswith(real):
         raise StorageError(
             f"{path} is a link that leaves the folder ({os.path.realpath(path)}).",

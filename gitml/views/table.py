@@ -97,12 +97,12 @@ def text(table: Table, *, width: int = 0, colour: bool = False) -> Rendered:
     if not shown:
         return Rendered("", tuple(column.title for column in table.columns))
     rows = [[laid.cell(row[index], index, colour=colour) for index in shown] for row in table.rows]
-    plain = _tabulate(
+    plain = _lay_out(
         rows,
         [laid.title(index) for index in shown] if table.headed else [],
         [laid.alignment(index) for index in shown],
     )
-    lines = (" " * table.indent + line.rstrip() for line in plain.splitlines())
+    lines = (" " * table.indent + line.rstrip() for line in plain)
     dropped = tuple(
         values.escape(column.title)
         for index, column in enumerate(table.columns)
@@ -134,21 +134,43 @@ def csv(table: Table) -> str:
     return out.getvalue().rstrip("\n")
 
 
-def _tabulate(rows: list[list[str]], titles: list[str], alignment: list[str]) -> str:
-    import tabulate
+def _lay_out(rows: list[list[str]], titles: list[str], alignment: list[str]) -> list[str]:
+    """Return the lines of a table, two spaces between columns, a rule below the titles.
 
-    # Two spaces beside every title are more than a terminal has to give.
-    padding, tabulate.MIN_PADDING = tabulate.MIN_PADDING, 0
-    try:
-        return tabulate.tabulate(
-            rows,
-            headers=titles,
-            tablefmt="simple" if titles else "plain",
-            disable_numparse=True,
-            colalign=alignment if rows else None,
-        )
-    finally:
-        tabulate.MIN_PADDING = padding
+    By hand, since importing tabulate takes as long as all the rest of listing experiments.
+    """
+    lines = [titles, *rows] if titles else rows
+    columns = [
+        _column([line[index] for line in lines], how, headed=bool(titles))
+        for index, how in enumerate(alignment)
+    ]
+    if titles:
+        for column in columns:
+            column.insert(1, "-" * max(values.width(cell) for cell in column))
+    return ["  ".join(cells) for cells in zip(*columns, strict=True)]
+
+
+def _column(cells: list[str], how: str, *, headed: bool) -> list[str]:
+    """Return the cells of one column, padded to the same width."""
+    if how == "decimal":
+        start = 1 if headed else 0
+        tails = [_behind_point(cell) for cell in cells]
+        most = max(tails[start:], default=0)
+        cells = [
+            cell if index < start else cell + " " * (most - tails[index])
+            for index, cell in enumerate(cells)
+        ]
+    widest = max((values.width(cell) for cell in cells), default=0)
+    gaps = [" " * (widest - values.width(cell)) for cell in cells]
+    left = how == "left"
+    return [cell + gap if left else gap + cell for cell, gap in zip(cells, gaps, strict=True)]
+
+
+def _behind_point(cell: str) -> int:
+    """Return how many columns of a number are behind its units' digit."""
+    plain = values.uncoloured(cell)
+    whole = plain.partition("e")[0].partition(".")[0]
+    return values.width(plain) - values.width(whole) if plain[:1] in "+-0123456789" else 0
 
 
 def quoted(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ MISSING = "–"
 ELLIPSIS = "…"
 SHORT = 7
 
+_PAINT = re.compile(r"\x1b\[[0-9;]*m")
 _SHORT_ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _CODES = {"good": "32", "bad": "31", "dim": "2", "strong": "1"}
 _MINUTE, _HOUR, _DAY, _WEEK = 60, 3600, 86_400, 7 * 86_400
@@ -177,8 +179,14 @@ def age_of(seconds: float) -> str:
         return MISSING
 
 
+def uncoloured(text: str) -> str:
+    """Return `text` without the codes that `paint` puts around it."""
+    return _PAINT.sub("", text) if "\x1b" in text else text
+
+
 def width(text: str) -> int:
-    """Return how many columns a terminal needs for `text`."""
+    """Return how many columns a terminal needs for `text`, which may be painted."""
+    text = uncoloured(text)
     if text.isascii():
         return len(text)
     wide = sum(unicodedata.east_asian_width(char) in "WF" for char in text)

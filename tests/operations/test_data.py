@@ -48,12 +48,6 @@ def test_a_declared_folder_that_git_has_only_a_part_of_is_named_as_not_versioned
     assert mixed.json("exp", "show", "latest")["inputs"]["data"]["data"]["kind"] == "unversioned"
 
 
-def test_what_a_run_leaves_in_a_declared_folder_makes_no_next_run_another(mixed: Project) -> None:
-    mixed.write("train.py", READS + "pathlib.Path('data/words.txt').write_text('x')\n")
-    mixed.run()
-    assert mixed.run()["reused"]
-
-
 def test_a_folder_that_git_has_all_of_is_known_by_git(mixed: Project) -> None:
     mixed.write(".gitignore", "")
     mixed.run()

@@ -200,6 +200,8 @@ class TestGuesses:
         (tmp_path / "dataset").mkdir()
         (tmp_path / "dataset" / "row").write_text("")
         (tmp_path / "dataset.dvc").write_text("")
+        (tmp_path / "datasets" / "small").mkdir(parents=True)
+        (tmp_path / "datasets" / "small" / "prepare.py").write_text("")
         assert first_config.guess(tmp_path).data == ()
 
     def test_every_comment_of_the_file_is_a_setting_that_gitml_knows(self, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from gitml.storage.objects import hash_folder
+from gitml.storage.objects import hash_file, hash_folder
 from gitml.storage.pointers import Pointer, render
 from tests.conftest import Project
 
@@ -25,6 +25,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import generated
+import linked
 import tinylib
 
 from model import predict
@@ -43,13 +45,19 @@ def main():
     total += len((here / "vocabulary.txt").read_text().split())
     total += len((here / "current.txt").read_text())
     total += len((here / "extra.bin").read_bytes())
+    for name in sorted(os.listdir(here / "scans")):
+        total += len((here / "scans" / name).read_bytes())
+    try:
+        total += len((here / "override.txt").read_bytes())
+    except FileNotFoundError:
+        pass
     table = here / os.environ.get("TABLE", "data")
     total += sum(int(line.split(",")[1]) for line in (table / "train.csv").read_text().split())
     for name in sorted(os.listdir(here / "plugins")):
         if name.endswith(".py") and name != "__init__.py":
             total += importlib.import_module(f"plugins.{name[:-3]}").VALUE
     subprocess.run([sys.executable, here / "child.py"], check=True)
-    accuracy = predict(total, tinylib.HALF)
+    accuracy = predict(total + generated.MORE, tinylib.HALF * linked.ONE)
     Path(args.out).mkdir(parents=True, exist_ok=True)
     (Path(args.out) / "result.txt").write_text(str(accuracy))
     Path(args.report).write_text(str(accuracy))
@@ -112,12 +120,14 @@ FILES = {
     "data/train.csv": "a,1\nb,2\n",
     "data/test.csv": "c,3\n",
     "extra.bin": "extra",
+    "scans/1.raw": "scan",
+    "generated.py": "MORE = 1\n",
     "README.md": "# A project\n",
     "LICENSE": "Do what you like.\n",
     "explore.ipynb": json.dumps(NOTEBOOK),
     "requirements.txt": "tinylib==1.0\nblack==24.1.0\n",
     "uv.lock": "version = 1\n",
-    ".gitignore": "/data\n/extra.bin\n",
+    ".gitignore": "/data\n/extra.bin\n/scans\n/generated.py\n/override.txt\n",
     "tools/build.sh": "#!/bin/sh\necho built\n",
 }
 
@@ -131,6 +141,7 @@ def make_environment(folder: Path, python: str = sys.executable) -> Path:
     )
     for name, (version, source) in LIBRARIES.items():
         install(folder, name, version, source)
+    link(folder, "ONE = 1\n")
     return folder
 
 
@@ -147,6 +158,21 @@ def install(environment: Path, name: str, version: str, source: str = "") -> Non
     (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
     (metadata / "WHEEL").write_text("Wheel-Version: 1.0\nTag: py3-none-any\n")
     (metadata / "RECORD").write_text(f"{name}.py,,\n{metadata.name}/METADATA,,\n")
+
+
+def link(environment: Path, source: str) -> None:
+    """Install a library editable: its sources stay in a folder beside the environment."""
+    folder = environment.with_name(f"{environment.name}-linked")
+    (folder / "src").mkdir(parents=True)
+    (folder / "src" / "linked.py").write_text(source)
+    install(environment, "linked", "0.1")
+    site = next(environment.glob("lib/python3*/site-packages"))
+    (site / "linked.py").unlink()
+    (site / "__editable__.linked-0.1.pth").write_text(f"{folder / 'src'}\n")
+    info = site / "linked-0.1.dist-info"
+    (info / "RECORD").write_text("__editable__.linked-0.1.pth,,\n")
+    about = {"url": folder.as_uri(), "dir_info": {"editable": True}}
+    (info / "direct_url.json").write_text(json.dumps(about))
 
 
 def use(environment: Path) -> dict[str, str]:
@@ -172,6 +198,7 @@ def make_project(root: Path, environment: Path) -> Project:
 
 def track(project: Project, path: str) -> None:
     """Write the pointer that `dvc add` would write."""
-    stored = hash_folder(project.root / path)
+    place = project.root / path
+    stored = hash_folder(place) if place.is_dir() else hash_file(place)
     pointer = Pointer(path=path, digest=stored.digest, size=stored.size, files=stored.files)
     (project.root / f"{path}.dvc").write_bytes(render(pointer))

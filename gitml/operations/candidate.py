@@ -1,0 +1,224 @@
+"""One recorded experiment against the present: what would differ if it ran again now."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+from pathlib import Path
+
+import msgspec
+
+from gitml.experiment.record import Record
+from gitml.git.trees import Change, diff_trees
+from gitml.inputs import sameness
+from gitml.inputs.arguments import PREFIX, could_be_output
+from gitml.inputs.code_change import which_changed
+from gitml.inputs.manifest import DataInput, Manifest
+from gitml.inputs.sameness import Difference
+from gitml.operations.code import SyntaxReader, code_rules, import_context
+from gitml.operations.data import hash_path, open_hashes
+from gitml.operations.plan import Plan
+from gitml.operations.project import Project
+from gitml.operations.surroundings import compare_surroundings, with_folders
+from gitml.values import Scalar
+
+# Their content can't be had by reading a file.
+_UNREADABLE = ("external", "listing")
+_MAX_FILES = 1_000
+
+
+def compare_with(
+    project: Project, record: Record, commit: str, plan: Plan, outputs: Collection[str]
+) -> list[Difference]:
+    """Return every input that differs between a recorded experiment and what is planned.
+
+    Args:
+        project: Where.
+        record: Of the experiment.
+        commit: Its commit.
+        plan: The inputs as far as they are known before a run.
+        outputs: Paths that recorded runs wrote: no inputs, unless the experiment read them.
+    """
+    recorded = record.inputs
+    settings = _compare_settings(project, record, plan, outputs)
+    partition = sameness.compare_partition(recorded.partition, plan.partition)
+    unchanged = () if settings else plan.params_files
+    if not partition and project.config.partition:
+        unchanged = (*unchanged, project.in_repository(project.config.partition))
+    return [
+        *sameness.compare_command(recorded.command, plan.reading.component),
+        *settings,
+        *_compare_code(project, record, commit, plan, outputs, unchanged),
+        *_compare_data(project, recorded, plan),
+        *_compare_surroundings(project, recorded, plan, outputs),
+        *partition,
+        *_compare_libraries(project, recorded, plan),
+    ]
+
+
+def _compare_settings(
+    project: Project, record: Record, plan: Plan, outputs: Collection[str]
+) -> list[Difference]:
+    """Compare all settings; those that don't count are said, too."""
+    then, now = record.inputs.settings, plan.settings
+    named = {
+        name
+        for name, value in record.params.items()
+        if name.startswith(PREFIX)
+        and name not in then
+        and could_be_output(name, value)
+        and _is_free(project, plan, now.get(name), value, outputs)
+    }
+    idle = named | (plan.params.keys() - now.keys())
+    return sameness.compare_settings(
+        {**then, **{name: record.params[name] for name in idle if name in record.params}},
+        {**now, **{name: plan.params[name] for name in idle if name in plan.params}},
+        idle=idle,
+    )
+
+
+def _is_free(
+    project: Project, plan: Plan, planned: Scalar, recorded: Scalar, outputs: Collection[str]
+) -> bool:
+    """Whether a run that writes elsewhere than the recorded one would find nothing to start from.
+
+    A checkpoint there, for example, that no recorded run wrote.
+    """
+    if planned == recorded or not isinstance(planned, str):
+        return True
+    root = project.repository.root
+    place = Path(os.path.normpath(root / plan.folder / planned))
+    if place.is_dir():
+        files = [path for _, path in zip(range(_MAX_FILES), place.rglob("*"), strict=False)]
+    else:
+        files = [place]
+    return not any(path.is_file() and os.path.relpath(path, root) not in outputs for path in files)
+
+
+def _compare_code(
+    project: Project,
+    record: Record,
+    commit: str,
+    plan: Plan,
+    outputs: Collection[str],
+    unchanged: Collection[str],
+) -> list[Difference]:
+    """Compare the experiment's commit with the present snapshot, file by file.
+
+    Files among `unchanged` have the same values as before, however they are written.
+    """
+    code = record.inputs.code
+    differing = diff_trees(project.repository.git, commit, plan.snapshot.tree)
+    respelled = [
+        Difference("code", change.path, "before", "formatting", counts=False)
+        for change in differing
+        if change.path in unchanged and change.path not in plan.overridden and change.new
+    ]
+    # That a module may be executed, too, says nothing about what it does when it runs.
+    touched = [
+        change
+        for change in differing
+        if change.old != change.new or change.path not in code.modules
+    ]
+    changes = [(change.path, change.old or None, change.new or None) for change in touched]
+    with SyntaxReader(project) as syntax:
+        changes += _changed_beside(project, plan, record.inputs, syntax, touched)
+        if not changes:
+            return respelled
+        own = {artifact.path for artifact in record.artifacts}
+        own |= {f"{artifact.path}.dvc" for artifact in record.artifacts}
+        excluded = {*own, *plan.params_files, *record.inputs.data}
+        rules = code_rules(project, excluded, plan.reading.scripts, outputs)
+        context = import_context(project, record.inputs, plan.installed, syntax)
+        links = [change.path for change in touched if _is_link(change)]
+        found = which_changed(changes, code, rules, syntax.digest, context, links)
+    # A file that is inert by rule is no code, so its change is not worth a word.
+    return respelled + sameness.compare_code(
+        change for change in found if change.counts or rules.is_module(change.path)
+    )
+
+
+def _is_link(change: Change) -> bool:
+    return bool({change.old_mode, change.new_mode} & {"120000", "160000"})
+
+
+def _changed_beside(
+    project: Project,
+    plan: Plan,
+    recorded: Manifest,
+    syntax: SyntaxReader,
+    differing: Collection[Change],
+) -> list[tuple[str, str | None, str | None]]:
+    """Return the changes of modules that were reached outside of the snapshot."""
+    known = {entry.path for entry in plan.entries} | {change.path for change in differing}
+    changes: list[tuple[str, str | None, str | None]] = []
+    for path, module in recorded.code.modules.items():
+        if path not in known:
+            now = syntax.module(project.repository.root / path)
+            if now is None or now.content != module.content:
+                changes.append((path, module.content, now.content if now else None))
+    return changes
+
+
+def _compare_data(project: Project, recorded: Manifest, plan: Plan) -> list[Difference]:
+    planned: dict[str, DataInput] = dict(plan.data)
+    oids = {entry.path: entry.oid for entry in plan.entries}
+    with open_hashes(project) as hashes:
+        for name, item in recorded.data.items():
+            if name in planned or item.kind in _UNREADABLE:
+                continue
+            if item.kind == "git":
+                if not item.declared and name in oids:
+                    planned[name] = DataInput("git", oids[name], declared=False)
+                continue
+            path = Path(name) if os.path.isabs(name) else project.repository.root / name
+            if path.exists():
+                planned[name] = hash_path(path, hashes)
+    return sameness.compare_data(recorded.data, planned)
+
+
+def _compare_surroundings(
+    project: Project, recorded: Manifest, plan: Plan, outputs: Collection[str]
+) -> list[Difference]:
+    code = recorded.code
+    if not code.absent and not code.names:
+        return []
+    known = with_folders([*(entry.path for entry in plan.entries), *outputs, *plan.data])
+    return compare_surroundings(project.repository.root, code, recorded.data, known)
+
+
+def _compare_libraries(project: Project, recorded: Manifest, plan: Plan) -> list[Difference]:
+    present = {
+        name: plan.installed[name].version
+        for name in recorded.libraries.imported
+        if name in plan.installed
+    }
+    python = plan.interpreter
+    if (python is None or plan.guessed) and not recorded.libraries.python:
+        return []
+    versions = sameness.compare_libraries(
+        recorded.libraries,
+        msgspec.structs.replace(
+            recorded.libraries,
+            python=python.version if python else "",
+            implementation=python.implementation if python else "",
+            imported=present,
+        ),
+    )
+    return versions + _compare_editable(project, recorded, plan)
+
+
+def _compare_editable(project: Project, recorded: Manifest, plan: Plan) -> list[Difference]:
+    """Compare the sources of distributions that are installed from a folder."""
+    if not recorded.code.editable:
+        return []
+    now: dict[str, str | None] = {}
+    with SyntaxReader(project) as syntax:
+        for name, files in recorded.code.sources.items():
+            one = plan.installed.get(name)
+            now[name] = syntax.editable(one.folder, files) if one and one.folder else None
+    return [
+        Difference("libraries", name, before, now.get(name))
+        for name, before in recorded.code.editable.items()
+        if now.get(name) != before
+    ]
