@@ -58,8 +58,11 @@ def measure(
     declared = _declared_metrics(root, prefix, config, paths, warnings)
     found.append(declared)
     for path in paths:
-        if role_of(path.removeprefix(prefix), config.outputs) == "history":
+        role = role_of(path.removeprefix(prefix), config.outputs)
+        if role == "history":
             series.append(_history_file(root / path, warnings))
+        elif role == "metrics" and path.lower().endswith((".csv", ".tsv")):
+            series.append(_steps_of_table(root / path))
     for live in sorted({_live_folder(path) for path in paths} - {""}):
         values, lines = _guarded(dvclive.read_dvclive, root / live, warnings) or ({}, [])
         found.append(values)
@@ -69,14 +72,15 @@ def measure(
         # Only this run's files: a folder of event files usually holds those of earlier runs, too.
         common = Path(os.path.commonpath([file.parent for file in events]))
         lines = _guarded(lambda place: read_events(place, events), common, warnings) or []
-        found.append(history.last_values(lines))
+        found.append(_last_of_events(lines))
         series.append(lines)
     values, lines = _printed(config, log, nothing_else=not any(series))
     # What the output seems to say is no more than a series once a file holds metrics.
     found.append(values if config.outputs.scrape or not any(found) else {})
     series.append(lines)
     if not any(found):
-        found.append(history.last_values([line for lines in series for line in lines]))
+        last = history.last_values([line for lines in series for line in lines])
+        found.append(metrics.without_axes(last))
 
     merged: dict[str, Scalar] = {}
     for values in found:
@@ -109,6 +113,20 @@ def _history_file(path: Path, warnings: list[str]) -> list[HistoryLine]:
     if is_event_file(path.name):
         return []
     return _guarded(history.read_file, path, warnings) or []
+
+
+def _steps_of_table(path: Path) -> list[HistoryLine]:
+    """Return the series that a table of metrics is when its rows are numbered (Lightning's)."""
+    lines = _guarded(history.read_file, path, []) or []  # that it can't be read was said already
+    return lines if len(lines) > 1 and any(line.step is not None for line in lines) else []
+
+
+def _last_of_events(lines: list[HistoryLine]) -> dict[str, Scalar]:
+    values = metrics.without_axes(history.last_values(lines))
+    # Lightning writes -1 under this name where the program has logged no such metric.
+    if values.get("hp_metric") == -1:
+        del values["hp_metric"]
+    return values
 
 
 def _live_folder(path: str) -> str:

@@ -14,6 +14,7 @@ from gitml.git.commits import delete_ref
 from gitml.git.trees import list_tree
 from gitml.git.worktree import remove_worktree
 from gitml.inputs.code import TreeEntry
+from gitml.operations.naming import release_name
 from gitml.operations.plan import Plan
 from gitml.operations.project import Project
 
@@ -55,6 +56,7 @@ def close_run(project: Project, entry: Entry, run: Run | None, *, released: bool
         remove_worktree(project.repository, Path(run.root))
     if not released:
         delete_ref(project.repository.git, anchor(entry))
+    release_name(project, entry.study, entry.name)
     journal.close(entry)
 
 

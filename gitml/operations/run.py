@@ -12,13 +12,13 @@ import msgspec
 
 from gitml import faults
 from gitml.errors import GitmlError, UsageError
-from gitml.execution.journal import Entry, scratch_folder
-from gitml.experiment.names import check_name, make_name
+from gitml.execution.journal import Entry, entries, scratch_folder
 from gitml.experiment.record import Nearest, Record
 from gitml.history.index import Index, Row, open_index
 from gitml.inputs.sameness import Difference
 from gitml.operations.data import store_changed
 from gitml.operations.execution import Ended, execute, prepare, reopen
+from gitml.operations.naming import reserve_name
 from gitml.operations.pending import Run, close_run
 from gitml.operations.plan import Plan, make_plan
 from gitml.operations.preconditions import check_before_running, check_space_for
@@ -124,7 +124,7 @@ def run(request: RunRequest, say: Callable[[str], None]) -> RunResult:
             project,
             plan,
             study=study,
-            name=_name(index, study, request.name),
+            name=_name(project, index, study, request.name),
             isolated=request.isolated,
             keep_failed=request.keep_failed,
             nearest=_nearest(verdict),
@@ -133,16 +133,9 @@ def run(request: RunRequest, say: Callable[[str], None]) -> RunResult:
         return _run_and_record(project, index, entry, prepared, request, verdict, say)
 
 
-def _name(index: Index, study: str, wanted: str) -> str:
-    taken = index.names(study)
-    if not wanted:
-        return make_name(taken)
-    if check_name(wanted) in taken:
-        raise UsageError(
-            f"The study {study} already has an experiment {wanted}.",
-            hint="Choose another name, or leave --name out.",
-        )
-    return wanted
+def _name(project: Project, index: Index, study: str, wanted: str) -> str:
+    active = [entry.name for entry in entries(project.runs_dir) if entry.study == study]
+    return reserve_name(project, index, study, wanted, active)
 
 
 def _run_and_record(

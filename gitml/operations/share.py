@@ -28,6 +28,7 @@ from gitml.git.share import (
 from gitml.history.index import Index, open_index
 from gitml.history.walk import walk
 from gitml.operations.objects import missing_objects, needed_objects
+from gitml.operations.pipeline import locked_here
 from gitml.operations.project import Project, open_project
 
 _PREFIX = "exp/"
@@ -73,7 +74,8 @@ def push(
     published = _fetch(project, target)
     with open_index(project.repository) as index:
         fresh = _unpublished(project, index, names, published)
-        sent = _send_objects(project, fresh, notes, progress)
+        needed = needed_objects(fresh.values()) | locked_here(project, fresh)
+        sent = _send_objects(project, needed, progress)
     _push_until_taken(project, target, names)
     return Shared(tuple(names), sent, len(fresh), tuple(notes))
 
@@ -144,16 +146,17 @@ def _local_tips(project: Project) -> dict[str, str]:
 
 def _unpublished(
     project: Project, index: Index, names: list[str], published: dict[str, str]
-) -> list[Record]:
+) -> dict[str, Record]:
+    """Return commit → record of the experiments that the remote doesn't have."""
     known: set[str] = set()
     for tip in published.values():
         known.update(_line(project, tip))
-    records = []
+    records: dict[str, Record] = {}
     tips = _local_tips(project)
     for name in names:
         for commit in _line(project, tips[BRANCHES + name]):
             if commit not in known and index.find(commit) is not None:
-                records.append(index.record(commit))
+                records[commit] = index.record(commit)
     return records
 
 
@@ -178,10 +181,7 @@ def _line(project: Project, tip: str) -> list[str]:
     return [step.commit.oid for step in steps if step.header.kind == "experiment"]
 
 
-def _send_objects(
-    project: Project, records: list[Record], notes: list[str], progress: Progress | None
-) -> int:
-    needed = needed_objects(records)
+def _send_objects(project: Project, needed: dict[str, str], progress: Progress | None) -> int:
     if not needed:
         return 0
     if project.storage is None:

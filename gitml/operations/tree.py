@@ -11,6 +11,7 @@ from gitml.experiment.record import FOLDER
 from gitml.git.objects import ObjectReader, write_blobs
 from gitml.git.trees import build_tree
 from gitml.inputs.code import TreeEntry
+from gitml.operations.pipeline import LOCK, locked_outputs
 from gitml.operations.plan import ignored_among
 from gitml.operations.project import Project
 from gitml.outputs.artifact import Artifact
@@ -38,7 +39,8 @@ def experiment_tree(
         entries: Its files.
         texts: Path → bytes to put into Git.
         files: Path → (mode, object id) that are in Git already.
-        artifacts: Outputs; those in DVC storage get a pointer and an ignore line.
+        artifacts: Outputs; those in DVC storage get a pointer and an ignore line, unless DVC's
+            own pipeline has just locked them (a second pointer would make DVC refuse both).
         data: `.dvc` files of the snapshot that are out of date: path → what is on disk.
     """
     git = project.repository.git
@@ -48,12 +50,13 @@ def experiment_tree(
         path: None for path in known if path.startswith(f"{FOLDER}/")
     }
     changes.update(files)
+    locked = _locked(project, {**known, **{path: oid for path, (_, oid) in files.items()}})
     pointers = {
         artifact.path: Pointer(
             path=artifact.path, digest=artifact.digest, size=artifact.size, files=artifact.files
         )
         for artifact in artifacts
-        if artifact.storage == "dvc"
+        if artifact.storage == "dvc" and locked.get(artifact.path) != artifact.digest
     }
     written = dict(texts)
     written.update(_pointer_files(project, known, pointers))
@@ -78,6 +81,19 @@ def _beginning(index_file: Path, snapshot: str) -> tuple[Path, str | None]:
     except FileNotFoundError:
         return used, snapshot
     return used, None
+
+
+def _locked(project: Project, files: Mapping[str, str]) -> dict[str, str]:
+    """Return path → digest of the outputs that DVC's pipelines know, from `path → object id`."""
+    places = [path for path in files if path.rpartition("/")[2] == LOCK]
+    if not places:
+        return {}
+    found: dict[str, str] = {}
+    with ObjectReader(project.repository.git) as reader:
+        contents = reader.read_many([files[place] for place in places])
+        for place, data in zip(places, contents, strict=True):
+            found.update(locked_outputs(data or b"", place))
+    return found
 
 
 def _pointer_files(

@@ -20,12 +20,11 @@ import msgspec
 from gitml.errors import RecordError
 from gitml.outputs.metrics import read_bounded, read_text
 from gitml.outputs.printed_numbers import parse_cell
-from gitml.outputs.table import read_rows
+from gitml.outputs.table import STEP_COLUMNS, read_rows
 from gitml.values import NON_FINITE, Scalar, flatten, to_json
 
 MAX_BYTES = 1 << 30
 _RESERVED = frozenset({"step", "time", "values"})
-_STEP_COLUMNS = ("step", "global_step", "iteration", "iter", "epoch")
 
 
 class HistoryLine(msgspec.Struct, frozen=True):
@@ -90,7 +89,7 @@ def read_file(path: Path) -> list[HistoryLine]:
     found = []
     for row in read_rows(read_text(path), separator, str(path)):
         values = {name: parse_cell(cell) for name, cell in row.items()}
-        column = next((name for name in _STEP_COLUMNS if name in values), None)
+        column = next((name for name in STEP_COLUMNS if name in values), None)
         step = whole_number(values[column]) if column else None
         if column and step is not None:
             del values[column]

@@ -14,7 +14,7 @@ from typing import Any
 
 from gitml.errors import NotFoundError, RecordError
 from gitml.outputs.printed_numbers import parse_cell
-from gitml.outputs.table import read_rows
+from gitml.outputs.table import STEP_COLUMNS, read_rows
 from gitml.values import Scalar, flatten
 
 MAX_BYTES = 64 << 20
@@ -32,7 +32,8 @@ def read_metrics(path: Path) -> dict[str, Scalar]:
     Nested names are joined with dots (`{"val": {"loss": 0.1}}` is `val.loss`). `NaN` and
     `Infinity` in JSON become floats; numbers in quotes stay strings. Of a table the last row
     counts; a cell that is empty there has the last value of its column, since loggers write one
-    row for training and one for validation.
+    row for training and one for validation. Where a table has several rows, the columns that
+    number them (`step`, `epoch`) are no metrics.
 
     Raises:
         NotFoundError: if there is no such file.
@@ -151,9 +152,18 @@ def _read_toml(path: Path) -> Any:
 
 def _last_values(path: Path, separator: str) -> dict[str, Scalar]:
     last: dict[str, str] = {}
+    count = 0
     for row in read_rows(read_text(path), separator, str(path)):
         last.update(row)
-    return {name: parse_cell(cell) for name, cell in last.items()}
+        count += 1
+    values = {name: parse_cell(cell) for name, cell in last.items()}
+    return without_axes(values) if count > 1 else values
+
+
+def without_axes(values: dict[str, Scalar]) -> dict[str, Scalar]:
+    """Return the values of a series' last row without those that only say where it stands."""
+    measured = {name: value for name, value in values.items() if name not in STEP_COLUMNS}
+    return measured or values
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -11,6 +11,9 @@ from gitml.outputs.printed_numbers import parse_number
 
 MAX_COLUMNS = 10_000
 
+# Columns that say where a row stands; the first one that a table has is its step.
+STEP_COLUMNS = ("step", "global_step", "iteration", "iter", "epoch")
+
 
 def read_rows(text: str, separator: str, where: str) -> Iterator[dict[str, str]]:
     """Yield each row as column name → cell, empty cells and columns without a name left out.

@@ -42,13 +42,21 @@ def test_the_last_row_of_a_table_counts(tmp_path, name, separator):
     values = read_metrics(written(tmp_path, name, "\r\n".join(lines) + "\r\n"))
     assert values.pop("note") == "ok, then"
     assert math.isnan(values.pop("loss"))
-    assert values == {"epoch": 2}
+    assert values == {}
+
+
+def test_what_numbers_the_rows_is_a_metric_only_where_there_is_nothing_else(tmp_path):
+    assert read_metrics(written(tmp_path, "a.csv", "epoch,loss\n1,0.5\n2,0.4\n")) == {"loss": 0.4}
+    assert read_metrics(written(tmp_path, "b.csv", "epoch,loss\n2,0.4\n")) == {
+        "epoch": 2,
+        "loss": 0.4,
+    }
+    assert read_metrics(written(tmp_path, "c.csv", "epoch\n1\n2\n")) == {"epoch": 2}
 
 
 def test_a_cell_that_is_empty_in_the_last_row_has_the_last_value_of_its_column(tmp_path):
     table = "step,train_loss,val_loss,never\n1,0.5,,\n1,,0.7,\n2,0.4,,\n"
     assert read_metrics(written(tmp_path, "metrics.csv", table)) == {
-        "step": 2,
         "train_loss": 0.4,
         "val_loss": 0.7,
     }
