@@ -86,7 +86,7 @@ def inputs_as_seen(
     read_first = {path for path, first in trace.read.items() if first}
     outputs_only = written_only(plan.reading.args, wrote, str(root / plan.folder), read=read_first)
     data, init_from, warnings = _observed_data(
-        project, index, plan, root, trace, read, written, known_outputs, since
+        project, index, plan, root, trace, roots, read, written, known_outputs, since
     )
     own = {path for path in written.outputs if not read.get(path, False)}
     code = code_as_seen(project, plan, trace, roots, own, known_outputs, data)
@@ -121,6 +121,7 @@ def _observed_data(
     plan: Plan,
     root: Path,
     trace: Trace,
+    roots: tuple[str, ...],
     read: Mapping[str, bool],
     written: Written,
     known_outputs: Collection[str],
@@ -131,23 +132,29 @@ def _observed_data(
     covered = tuple(f"{name.rstrip('/')}/" for name in data)
     init_from: dict[str, Nearest] = {}
     warnings: list[str] = []
-    own = set(written.outputs)
+    own = {*written.outputs, *(relative(path, roots) for path in trace.written)}
     oids = {entry.path: entry.oid for entry in plan.entries}
     with open_hashes(project) as hashes:
         for path in _data_read(root, trace, read, since):
-            if path in own and path in oids:
-                data[path] = DataInput("git", oids[path], declared=False)
-            if path in oids or path in data or path in plan.params_files:
+            if path in data or path in plan.params_files:
+                continue
+            if path in oids:
+                if path in own:
+                    data[path] = DataInput("git", oids[path], declared=False, restorable=False)
                 continue
             if covered and path.startswith(covered):
                 continue
             if path in own:
                 # What it held is gone, so nothing will ever be equal to it.
                 warnings.append(f"{path} was read and then overwritten by the run.")
-                data[path] = DataInput("unversioned", "", declared=False, restorable=False)
+                data[path] = _gone()
                 continue
             absolute = Path(path) if os.path.isabs(path) else root / path
             if not absolute.is_file():
+                continue
+            if absolute.stat().st_ctime_ns >= since and root == project.repository.root:
+                warnings.append(f"{path} was read, and changed while the run went on.")
+                data[path] = _gone()
                 continue
             item = hash_path(absolute, hashes)
             maker = index.maker_of(item.digest)
@@ -158,6 +165,11 @@ def _observed_data(
                 warnings.append(unversioned_warning(path))
             data[path] = item
     return data, tuple(init_from.values()), warnings
+
+
+def _gone() -> DataInput:
+    """Return an input that held something that nobody knows."""
+    return DataInput("unversioned", "", declared=False, restorable=False)
 
 
 def _data_read(root: Path, trace: Trace, read: Mapping[str, bool], since: int) -> list[str]:

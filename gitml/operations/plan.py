@@ -106,14 +106,9 @@ def make_plan(
         leave_out=written_before,
     )
     entries = tuple(TreeEntry(path=e.path, mode=e.mode, oid=e.oid) for e in snapshot.entries)
-    optional = "params" not in project.config.declared
-    _refuse_outside(project, project.config.params)
-    originals = read_files(project.root, project.config.params, optional=optional)
-    changes = [parse_override(text) for text in overrides]
-    edited = apply(originals, changes)
-    shown = apply(originals, [_without_secret(change) for change in changes])
+    files = _params_files(project, overrides)
     reading = read_command(argv, folder, project.folder, str(project.repository.root))
-    plain = _all_params(project, {**originals, **edited}, reading)
+    plain = _all_params(project, {**files.originals, **files.edited}, reading)
     params, masked = mask_settings(plain)
     inert = matching(params, project.config.inert)
     settings = {name: value for name, value in params.items() if name not in inert}
@@ -130,9 +125,9 @@ def make_plan(
         seeds=seeds,
         masked=masked,
         secrets=tuple(sorted(secret_values(argv, plain))),
-        overridden={project.in_repository(path): text for path, text in edited.items()},
-        recorded={project.in_repository(path): shown.get(path, originals[path]) for path in edited},
-        params_files=tuple(project.in_repository(path) for path in originals),
+        overridden={project.in_repository(path): text for path, text in files.edited.items()},
+        recorded={project.in_repository(path): text for path, text in files.recorded.items()},
+        params_files=tuple(project.in_repository(path) for path in files.originals),
         snapshot=snapshot,
         entries=entries,
         interpreter=interpreter,
@@ -143,6 +138,25 @@ def make_plan(
         lookup=lookup_digest(reading.component, settings, data, partition, seeds),
         warnings=(*warnings, *_large_warnings(snapshot)),
     )
+
+
+class _ParamsFiles(msgspec.Struct, frozen=True):
+    """Parameter files: as they are, those that `-S` changes, and these without credentials."""
+
+    originals: dict[str, bytes]
+    edited: dict[str, bytes]
+    recorded: dict[str, bytes]
+
+
+def _params_files(project: Project, overrides: tuple[str, ...]) -> _ParamsFiles:
+    optional = "params" not in project.config.declared
+    _refuse_outside(project, project.config.params)
+    originals = read_files(project.root, project.config.params, optional=optional)
+    changes = [parse_override(text) for text in overrides]
+    edited = apply(originals, changes)
+    shown = apply(originals, [_without_secret(change) for change in changes])
+    recorded = {path: shown.get(path, originals[path]) for path in edited}
+    return _ParamsFiles(originals, edited, recorded)
 
 
 def _command(project: Project, argv: tuple[str, ...]) -> tuple[tuple[str, ...], str]:

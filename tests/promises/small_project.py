@@ -135,7 +135,7 @@ LIBRARIES = {"tinylib": ("1.0", "HALF = 0.5\n"), "black": ("24.1.0", "")}
 
 
 def make_environment(folder: Path, python: str = sys.executable) -> Path:
-    """Make a virtual environment that has the libraries of the project, as installers leave them."""
+    """Make a virtual environment with the libraries of the project, as installers leave them."""
     subprocess.run(
         [python, "-I", "-m", "venv", "--without-pip", folder], check=True, capture_output=True
     )

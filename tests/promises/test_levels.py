@@ -1,4 +1,4 @@
-"""What an edit does to the answer of `gitml check`: the table of docs/explanation/what-counts.md."""
+"""What an edit does to the answer of `gitml check`: the table of `docs/…/what-counts.md`."""
 
 from __future__ import annotations
 

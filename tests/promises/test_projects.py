@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -278,9 +279,6 @@ def test_data_that_was_never_pulled_needs_nobody_to_pull_it(
 
 def test_data_of_dvc_2_counts_by_what_is_on_disk(project: Project) -> None:
     project.write("old.csv", "1\r\n2\r\n")
-    digest = "cdbc1dd0ee7a8eb5f6e0ac4b9d24a62e"
-    import hashlib
-
     digest = hashlib.md5(b"1\n2\n").hexdigest()
     project.write("old.csv.dvc", f"outs:\n- md5: {digest}\n  size: 6\n  path: old.csv\n")
     project.write(".gitignore", (project.root / ".gitignore").read_text() + "/old.csv\n")
@@ -292,6 +290,67 @@ def test_data_of_dvc_2_counts_by_what_is_on_disk(project: Project) -> None:
     assert second["reused"] is False
     assert any("old.csv changed on disk" in text for text in second["warnings"])
     assert "hash: md5" in project.git("show", "exp/main:old.csv.dvc")
+
+
+def test_data_of_dvc_2_travels_with_the_experiment(project: Project, tmp_path: Path) -> None:
+    project.write("old.csv", "1\n2\n")
+    digest = hashlib.md5(b"1\n2\n").hexdigest()
+    stored = project.root / ".dvc/cache" / digest[:2] / digest[2:]
+    stored.parent.mkdir(parents=True)
+    stored.write_bytes(b"1\n2\n")
+    project.write("old.csv.dvc", f"outs:\n- md5: {digest}\n  size: 4\n  path: old.csv\n")
+    project.write(".gitignore", (project.root / ".gitignore").read_text() + "/old.csv\n")
+    done = project.run()
+    clone = _clone_with_data(project, tmp_path, done["commit"])
+    assert (clone / "old.csv").read_text() == "1\n2\n"
+
+
+def test_data_that_dvc_links_from_its_cache_may_change(project: Project) -> None:
+    _dvc(project, "config", "cache.type", "symlink")
+    project.write("data/a.csv", "1\n")
+    project.write("data/b.csv", "2\n")
+    _dvc(project, "add", "data", "-q")
+    assert (project.root / "data/a.csv").is_symlink()
+    project.run()
+    assert project.run()["reused"] is True
+    (project.root / "data/a.csv").unlink()
+    project.write("data/a.csv", "new\n")
+    assert project.run("--name", "changed")["status"] == "completed"
+    shutil.rmtree(project.root / "data")
+    project.gitml("exp", "apply", "changed", status=None)
+    _dvc(project, "checkout", "-q", "data.dvc")
+    assert (project.root / "data/a.csv").read_text() == "new\n"
+
+
+def test_a_pipeline_of_dvc_is_one_experiment_that_dvc_itself_agrees_with(
+    project: Project, tmp_path: Path
+) -> None:
+    project.write("data/a.csv", "1\n")
+    _dvc(project, "add", "data", "-q")
+    project.write(
+        "prepare.py",
+        "import os\nos.makedirs('prepared', exist_ok=True)\n"
+        "open('prepared/x', 'w').write(open('data/a.csv').read())\n",
+    )
+    project.write(
+        "dvc.yaml",
+        "stages:\n"
+        "  prepare: {cmd: python prepare.py, deps: [prepare.py, data], outs: [prepared]}\n"
+        "  train:\n    cmd: python train.py\n    deps: [train.py, prepared]\n"
+        "    params: [lr, seed]\n    outs: [model.bin]\n"
+        "    metrics: [metrics.json: {cache: false}]\n",
+    )
+    project.git("add", "-A")
+    project.git("commit", "-qm", "pipeline")
+    done = project.run("--", "dvc", "repro", "-q")
+    assert done["metrics"]["accuracy"] > 0.2
+    listed = project.git("ls-tree", "-r", "--name-only", done["commit"]).splitlines()
+    assert "dvc.lock" in listed
+    assert "model.bin.dvc" not in listed, "DVC refuses an output with two pointers"
+    clone = _clone_with_data(project, tmp_path, done["commit"])
+    assert (clone / "model.bin").exists() and (clone / "prepared/x").exists()
+    again = subprocess.run(["dvc", "repro"], cwd=clone, capture_output=True, text=True, check=True)
+    assert again.stdout.count("didn't change") == 3
 
 
 def test_data_that_nobody_tracks_is_named_with_the_command_that_would(
