@@ -6,6 +6,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.complete
+PEERS := .venv-bench/.complete
 CONSTRAINTS := requirements/constraints.txt
 TORCH := torch==2.13.0
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
@@ -54,12 +55,19 @@ format: $(STAMP)  ## let ruff mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(STAMP)  ## measure gitml against its peers
-	$(BIN)/python -m benchmarks
+bench: $(STAMP) $(PEERS)  ## measure gitml against its peers
+	GITML_BENCH_PYTHON="$(CURDIR)/.venv-bench/bin/python" $(BIN)/python -m benchmarks
+
+# The peers live apart: their pins and gitml's need not agree.
+$(PEERS): requirements/bench.txt
+	@echo "installing the peers to measure against into .venv-bench"
+	@$(PYTHON) -m venv .venv-bench
+	@.venv-bench/bin/python -m pip --disable-pip-version-check --no-input -qq install -r requirements/bench.txt
+	@touch $@
 
 docs: $(STAMP)  ## write the generated reference pages
 	$(BIN)/python scripts/docs.py
 
 clean:  ## remove .venv and every cache
-	rm -rf $(VENV) build dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-bench build dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

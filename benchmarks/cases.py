@@ -143,12 +143,8 @@ def listing(scratch: Path, rounds: int, few: int, many: int) -> list[Figure]:
 
 
 def _forget_dvc(folder: Path) -> None:
+    """Remove what DVC remembers of experiments, so that it reads them anew."""
     shutil.rmtree(folder / ".dvc/tmp", ignore_errors=True)
-    sh_cache = projects.sh(folder, "git", "rev-parse", "--git-path", "refs/exps")
-    del sh_cache
-    for ref in projects.sh(folder, "git", "for-each-ref", "--format=%(refname)",
-                           "refs/exps/celery").split():  # fmt: skip
-        projects.sh(folder, "git", "update-ref", "-d", ref)
 
 
 def comparing(scratch: Path, rounds: int) -> list[Figure]:

@@ -32,11 +32,14 @@ def seconds(command: Command) -> float:
     """Return the wall-clock seconds of one run."""
     if command.before is not None:
         command.before()
+    env = {**os.environ, **command.env}
+    # Installed programs have their byte code cached, so what is measured may cache its own.
+    env.pop("PYTHONDONTWRITEBYTECODE", None)
     started = time.perf_counter()
     done = subprocess.run(
         list(command.argv),
         cwd=command.cwd,
-        env={**os.environ, **command.env},
+        env=env,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         check=False,

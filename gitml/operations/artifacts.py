@@ -16,7 +16,7 @@ from gitml.experiment.record import TENSORS_FOLDER
 from gitml.git.objects import write_files
 from gitml.git.repository import Repository
 from gitml.outputs.artifact import Artifact, Role
-from gitml.outputs.conversion import convert, inspect_pickle
+from gitml.outputs.conversion import Converter, inspect_pickle
 from gitml.outputs.roles import role_of
 from gitml.outputs.tensor_manifest import manifest, render
 from gitml.storage.objects import Stored, store_file, store_folder

@@ -15,6 +15,7 @@ from gitml.git.objects import ObjectReader
 from gitml.inputs.code import TreeEntry
 from gitml.inputs.manifest import DataInput
 from gitml.operations.project import Project
+from gitml.operations.unversioned import unversioned_warnings
 from gitml.storage.digests import digest_of
 from gitml.storage.hashes import Hashes
 from gitml.storage.objects import hash_file, hash_folder, holds, store_file, store_folder
@@ -135,11 +136,6 @@ def store_changed(
                 raise StorageError(f"{path} is being changed right now.", hint="Try again.")
 
 
-def unversioned_warning(path: str) -> str:
-    """Return the sentence about a file that neither Git nor DVC knows."""
-    return f"{path} is not versioned; `dvc add {path}` would track it."
-
-
 def hash_path(path: Path, hashes: Hashes) -> DataInput:
     """Return DVC's content hash of a file or folder on disk as an undeclared input."""
     stored = hash_folder(path, hashes) if path.is_dir() else hash_file(path, hashes)
@@ -230,7 +226,11 @@ def _declared(
     if tracked:
         return name, *_known_to_git(project, tracked, target, hashes, written_before)
     item = hash_path(target, hashes)
-    return name, msgspec.structs.replace(item, declared=True), [unversioned_warning(name)]
+    return (
+        name,
+        msgspec.structs.replace(item, declared=True),
+        unversioned_warnings([name], (), project.start),
+    )
 
 
 def _known_to_git(
@@ -252,7 +252,6 @@ def _known_to_git(
         return DataInput(kind="git", digest=digest(content), files=len(tracked)), []
     stored = [hash_file(project.repository.root / path, hashes) for path in others]
     content += [[path, one.digest] for path, one in zip(others, stored, strict=True)]
-    rest = f" and {len(others) - 1} more are" if len(others) > 1 else " is"
     item = DataInput(
         kind="unversioned",
         digest=digest(content),
@@ -260,7 +259,7 @@ def _known_to_git(
         files=len(content),
         restorable=False,
     )
-    return item, [f"{others[0]}{rest} not versioned; `dvc add {others[0]}` would track it."]
+    return item, unversioned_warnings(others, known, project.start)
 
 
 def _files_below(root: Path, target: Path) -> list[str]:

@@ -31,9 +31,10 @@ from gitml.operations.code_seen import (
     unversioned_modules,
     with_surroundings,
 )
-from gitml.operations.data import hash_path, open_hashes, planned_data, unversioned_warning
+from gitml.operations.data import hash_path, open_hashes, planned_data
 from gitml.operations.plan import Plan
 from gitml.operations.project import Project
+from gitml.operations.unversioned import unversioned_warnings
 from gitml.operations.written import Written
 from gitml.values import Scalar
 
@@ -132,6 +133,7 @@ def _observed_data(
     covered = tuple(f"{name.rstrip('/')}/" for name in data)
     init_from: dict[str, Nearest] = {}
     warnings: list[str] = []
+    unversioned: list[str] = []
     own = {*written.outputs, *(relative(path, roots) for path in trace.written)}
     oids = {entry.path: entry.oid for entry in plan.entries}
     with open_hashes(project) as hashes:
@@ -162,8 +164,9 @@ def _observed_data(
                 init_from[maker.commit] = Nearest(maker.experiment, maker.commit, "")
                 item = msgspec.structs.replace(item, restorable=True)
             elif path not in known_outputs:
-                warnings.append(unversioned_warning(path))
+                unversioned.append(path)
             data[path] = item
+    warnings += unversioned_warnings(unversioned, oids, project.start)
     return data, tuple(init_from.values()), warnings
 
 

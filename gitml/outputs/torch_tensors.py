@@ -1,9 +1,10 @@
-"""A program of its own: takes the tensors out of one file that torch.save wrote.
+"""A program of its own: takes the tensors out of files that torch.save wrote.
 
-It is started as `python -I torch_tensors.py FILE`, possibly by an interpreter that has torch but
-not gitml, so it imports nothing of gitml. It loads with `weights_only=True` and never otherwise.
-It answers with one line of JSON that describes the tensors, reads one line of JSON that says which
-tensors to write into which files after which headers, writes them, and answers with one more line.
+It is started as `python -I torch_tensors.py`, possibly by an interpreter that has torch but not
+gitml, so it imports nothing of gitml. It loads with `weights_only=True` and never otherwise. For
+each path that it reads (JSON, one a line) it answers with one line of JSON that describes the
+tensors, reads one line of JSON that says which tensors to write into which files after which
+headers, writes them, and answers with one more line.
 """
 
 from __future__ import annotations
@@ -51,11 +52,17 @@ class Kept(Exception):
         self.reason = reason
 
 
-def main(path: str) -> None:
-    """Describe the tensors of `path`, then write them as the other side asks."""
+def main() -> None:
+    """Answer the requests on standard input, each the path of a file as JSON, one a line."""
     # Whatever torch prints must not get between the lines of the protocol.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
+    while request := sys.stdin.buffer.readline():
+        answer(json.loads(request), answers)
+
+
+def answer(path: str, answers: IO[str]) -> None:
+    """Describe the tensors of `path`, then write them as the other side asks."""
     try:
         tensors, key = tensors_in(load(path))
         found, aliases = describe(tensors, os.path.getsize(path))
@@ -202,4 +209,4 @@ def write(path: str, header: bytes, names: list[str], tensors: dict[str, Any]) -
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main()

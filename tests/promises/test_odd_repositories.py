@@ -10,51 +10,14 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import CONFIG, TRAIN, Project
+from tests.promises.repositories import cloned, made, refused, users_state, with_store
 
 PACKAGES = str(Path(__file__).parents[2])
 
 
-def _made(root: Path, *options: str, commit: bool = True) -> Project:
-    """A project in a repository that is made with `options` for `git init`."""
-    root.mkdir(parents=True, exist_ok=True)
-    project = Project(root)
-    project.git("init", "-q", *options)
-    project.write("train.py", TRAIN)
-    project.write("params.yaml", "lr: 0.1\nseed: 1\n")
-    project.write("gitml.yaml", CONFIG)
-    project.gitml("init")
-    if commit:
-        project.git("add", "-A")
-        project.git("commit", "-qm", "begin")
-    return project
-
-
-def _users(project: Project) -> tuple[str, bytes, str, str]:
-    folder = Path(project.git("rev-parse", "--absolute-git-dir"))
-    index = folder / "index"
-    return (
-        (folder / "HEAD").read_text(),
-        index.read_bytes() if index.exists() else b"",
-        project.git("stash", "list"),
-        project.git("status", "--porcelain", "--untracked-files=no"),
-    )
-
-
-def _refused(project: Project, *arguments: str, **env: str) -> str:
-    refs = project.git("for-each-ref")
-    before = _users(project)
-    done = project.gitml(*arguments, status=2, **env)
-    assert "Traceback" not in done.stderr and done.stdout == ""
-    assert len(done.stderr.splitlines()) <= 2, done.stderr
-    assert done.stderr.startswith("error: ")
-    assert project.git("for-each-ref") == refs
-    assert _users(project) == before
-    return done.stderr
-
-
 def _main_path(project: Project) -> None:
     """Run, repeat, list, show, diff, check and apply, with nothing of the user's moved."""
-    before = _users(project)
+    before = users_state(project)
     first = project.run("--name", "one")
     assert project.run()["reused"] is True
     second = project.run("--name", "two", "-S", "lr=0.5")
@@ -64,7 +27,7 @@ def _main_path(project: Project) -> None:
     rows = project.json("exp", "diff", "one", "two")["params"]
     assert [row["values"] for row in rows if row["name"] == "lr"] == [[0.1, 0.5]]
     assert project.json("check", "-S", "lr=0.5", status=1)["nearest"]["experiment"] == "two"
-    assert _users(project) == before
+    assert users_state(project) == before
     project.git("fsck", "--strict")
     if project.git("for-each-ref", "refs/heads/main") or not before[0].startswith("ref: "):
         (project.root / "model.bin").unlink()
@@ -73,20 +36,20 @@ def _main_path(project: Project) -> None:
 
 
 def test_a_repository_without_commits_records_without_a_base(tmp_path: Path) -> None:
-    project = _made(tmp_path / "project", commit=False)
+    project = made(tmp_path / "project", commit=False)
     _main_path(project)
     parents = project.git("rev-list", "--parents", "-1", "exp/main").split()[1:]
     assert len(parents) == 1
     assert project.json("exp", "show", "latest")["base"] == ""
     # Nothing is committed, so there is much that applying could overwrite.
-    assert "not committed" in _refused(project, "exp", "apply", "one")
+    assert "not committed" in refused(project, "exp", "apply", "one")
 
 
 def test_a_detached_head_records_its_commit_as_the_base(project: Project) -> None:
     project.git("checkout", "-q", "--detach")
     _main_path(project)
     assert project.git("rev-parse", "exp/detached^2") == project.git("rev-parse", "HEAD")
-    assert "detached" in _refused(project, "exp", "apply", "one", "--commit")
+    assert "detached" in refused(project, "exp", "apply", "one", "--commit")
 
 
 def test_a_branch_with_a_slash_gives_its_study_a_dash(project: Project) -> None:
@@ -97,14 +60,14 @@ def test_a_branch_with_a_slash_gives_its_study_a_dash(project: Project) -> None:
 
 
 def test_a_sha_256_repository_works_all_the_way(tmp_path: Path) -> None:
-    project = _made(tmp_path / "project", "--object-format=sha256")
+    project = made(tmp_path / "project", "--object-format=sha256")
     _main_path(project)
     bare = tmp_path / "remote.git"
     subprocess.run(["git", "init", "-q", "--bare", "--object-format=sha256", str(bare)], check=True)
     project.git("remote", "add", "origin", str(bare))
-    _store(project, tmp_path / "store")
+    with_store(project, tmp_path / "store")
     project.gitml("exp", "push")
-    clone = _clone(bare, tmp_path / "clone")
+    clone = cloned(bare, tmp_path / "clone")
     clone.gitml("exp", "pull")
     assert len(clone.json("exp", "list", "--all")) == 2
     assert clone.json("exp", "show", "two")["metrics"]["accuracy"] > 0.5
@@ -115,7 +78,7 @@ def test_a_bare_repository_can_be_read_and_says_what_needs_a_work_tree(
 ) -> None:
     project.run("--name", "one")
     project.run("--name", "two", "-S", "lr=0.5")
-    subprocess.run(["git", "clone", "-q", "--bare", str(project.root), str(tmp_path / "b")], check=True)  # fmt: skip
+    project.git("clone", "-q", "--bare", ".", str(tmp_path / "b"))
     bare = Project(tmp_path / "b")
     assert len(bare.json("exp", "list", "--all")) == 2
     assert bare.json("exp", "show", "one")["name"] == "one"
@@ -140,7 +103,7 @@ def test_outside_of_a_repository_and_inside_of_git_one_line_says_so(
 
 
 def test_a_nested_repository_is_a_project_of_its_own(project: Project) -> None:
-    inner = _made(project.root / "inner")
+    inner = made(project.root / "inner")
     done = inner.run("--name", "inside")
     assert inner.git("rev-parse", "exp/main") == done["commit"]
     assert project.git("for-each-ref", "refs/heads/exp") == ""
@@ -152,11 +115,9 @@ def test_a_nested_repository_is_a_project_of_its_own(project: Project) -> None:
 
 
 def test_a_submodule_counts_by_its_commit(project: Project, tmp_path: Path) -> None:
-    library = _made(tmp_path / "library")
-    subprocess.run(
-        ["git", "-c", "protocol.file.allow=always", "submodule", "add", "-q", str(library.root), "lib"],
-        cwd=project.root, check=True, capture_output=True,
-    )  # fmt: skip
+    library = made(tmp_path / "library")
+    allowed = ("-c", "protocol.file.allow=always")
+    project.git(*allowed, "submodule", "add", "-q", str(library.root), "lib")
     project.git("commit", "-qam", "submodule")
     first = project.run()
     assert "160000 commit" in project.git("ls-tree", first["commit"], "lib")
@@ -190,7 +151,7 @@ def test_conflicts_are_left_to_the_user(project: Project, how: str) -> None:
     words = ["stash", "pop"] if how == "stash" else [how, "other"]
     subprocess.run(["git", *words], cwd=project.root, capture_output=True, check=False)
     assert project.git("ls-files", "--unmerged")
-    said = _refused(project, "exp", "run")
+    said = refused(project, "exp", "run")
     assert "params.yaml" in said or how.split("-")[0] in said
     assert project.json("exp", "list") == []
 
@@ -203,95 +164,8 @@ def test_a_merge_that_only_waits_for_its_commit_says_to_finish_it(project: Proje
     project.git("commit", "-qm", "theirs")
     project.git("checkout", "-q", "main")
     project.git("merge", "--no-commit", "--no-ff", "-q", "other")
-    assert "merge" in _refused(project, "exp", "run")
+    assert "merge" in refused(project, "exp", "run")
     assert [row["experiment"] for row in project.json("exp", "list")] == ["before"]
-
-
-def _store(project: Project, folder: Path) -> None:
-    subprocess.run(
-        ["dvc", "remote", "add", "-q", "-d", "store", str(folder)],
-        cwd=project.root, check=True, capture_output=True,
-    )  # fmt: skip
-    project.git("add", "-A")
-    project.git("commit", "-qm", "remote")
-    if project.git("remote"):
-        project.git("push", "-q", "origin", "HEAD")
-
-
-def _clone(source: Path, target: Path, *options: str) -> Project:
-    subprocess.run(["git", "clone", "-q", *options, source.as_uri(), str(target)], check=True)
-    return Project(target)
-
-
-def _shared(project: Project, tmp_path: Path) -> Path:
-    """Push a project with two experiments to a bare repository and a DVC remote."""
-    bare = tmp_path / "remote.git"
-    subprocess.run(["git", "init", "-q", "--bare", "-b", "main", str(bare)], check=True)
-    subprocess.run(["git", "config", "uploadpack.allowFilter", "true"], cwd=bare, check=True)
-    subprocess.run(["git", "config", "uploadpack.allowAnySHA1InWant", "true"], cwd=bare, check=True)
-    project.git("remote", "add", "origin", str(bare))
-    _store(project, tmp_path / "store")
-    project.run("--name", "one")
-    project.run("--name", "two", "-S", "lr=0.5")
-    project.gitml("exp", "push")
-    return bare
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        ("--depth=1",),
-        ("--depth=1", "--no-single-branch"),
-        ("--single-branch",),
-        ("--filter=blob:none",),
-        ("--filter=tree:0",),
-    ],
-    ids="".join,
-)
-def test_odd_clones_fetch_what_they_need(
-    project: Project, tmp_path: Path, options: tuple[str, ...]
-) -> None:
-    bare = _shared(project, tmp_path)
-    clone = _clone(bare, tmp_path / "clone", *options)
-    clone.gitml("exp", "pull")
-    assert {row["experiment"] for row in clone.json("exp", "list", "--all")} == {"one", "two"}
-    assert clone.json("exp", "show", "one")["metrics"]["accuracy"] < 0.5
-    assert clone.run("-S", "lr=0.5")["reused"] is True
-    three = clone.run("--name", "three", "-S", "lr=0.7")
-    clone.gitml("exp", "push")
-    project.gitml("exp", "pull")
-    listed = {row["experiment"]: row["commit"] for row in project.json("exp", "list")}
-    assert listed["three"] == three["commit"]
-    clone.gitml("exp", "apply", "one")
-    assert (clone.root / "model.bin").stat().st_size == 4 * 51
-
-
-def test_a_linked_work_tree_records_into_the_same_studies(project: Project, tmp_path: Path) -> None:
-    project.run("--name", "one")
-    project.git("worktree", "add", "-q", "-b", "side", str(tmp_path / "side"))
-    side = Project(tmp_path / "side")
-    assert side.run()["reused"] is True
-    done = side.run("--name", "two", "-S", "lr=0.5")
-    assert done["study"] == "side"
-    assert project.git("rev-parse", "exp/side") == done["commit"]
-    assert {row["experiment"] for row in project.json("exp", "list", "--all")} == {"one", "two"}
-    assert not (side.root / ".dvc/cache").exists()
-    project.gitml("exp", "apply", "two")
-    assert "lr: 0.5" in (project.root / "params.yaml").read_text()
-    isolated = side.run("--isolated", "-S", "lr=0.6")
-    assert isolated["status"] == "completed"
-
-
-def test_a_study_that_is_checked_out_is_not_written_behind_its_back(
-    project: Project, tmp_path: Path
-) -> None:
-    project.run("--name", "one")
-    project.git("worktree", "add", "-q", str(tmp_path / "side"), "exp/main")
-    said = _refused(project, "exp", "run", "-S", "lr=0.5")
-    assert "side" in said
-    project.git("worktree", "remove", str(tmp_path / "side"))
-    project.git("checkout", "-qf", "exp/main", "--")
-    _refused(project, "exp", "run", "--study", "main", "-S", "lr=0.5")
 
 
 def test_a_sub_project_has_studies_of_its_own(project: Project) -> None:
@@ -351,8 +225,8 @@ def test_without_dvc_one_sentence_says_what_to_do_and_nothing_runs_again(tmp_pat
 
 
 def test_git_variables_of_a_hook_lead_nobody_astray(project: Project, tmp_path: Path) -> None:
-    other = _made(tmp_path / "other")
-    before = _users(project)
+    other = made(tmp_path / "other")
+    before = users_state(project)
     done = project.run(
         "--name", "hooked",
         GIT_DIR=str(other.root / ".git"),
@@ -363,7 +237,7 @@ def test_git_variables_of_a_hook_lead_nobody_astray(project: Project, tmp_path: 
     )  # fmt: skip
     assert project.git("rev-parse", "exp/main") == done["commit"]
     assert other.git("for-each-ref", "refs/heads/exp", "refs/gitml") == ""
-    assert _users(project) == before
+    assert users_state(project) == before
     hook = project.root / ".git/hooks/pre-commit"
     hook.parent.mkdir(exist_ok=True)
     hook.write_text("#!/bin/sh\nexec python -m gitml check >&2\n")
@@ -416,7 +290,7 @@ def test_no_identity_is_said_before_anything_runs(project: Project, tmp_path: Pa
     project.write("train.py", "open('ran', 'w')\n")
     empty = tmp_path / "empty"
     empty.mkdir()
-    said = _refused(project, "exp", "run", HOME=str(empty), XDG_CONFIG_HOME=str(empty),
+    said = refused(project, "exp", "run", HOME=str(empty), XDG_CONFIG_HOME=str(empty),
                     EMAIL="", GIT_CONFIG_GLOBAL=str(empty / "none"))  # fmt: skip
     assert "user.name" in said or "user.email" in said or "identity" in said.lower()
     assert not (project.root / "ran").exists()
