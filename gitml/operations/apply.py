@@ -87,7 +87,28 @@ def apply(
         files = write_changes(project, changes)
         restored = restore_artifacts(project, artifacts)
         new = _commit(project, row.commit, record, place / "commit.index") if commit else ""
+        notes = (*notes, *_stale_data(record, files), *_other_pickles(project, artifacts))
     return Applied(record.name, row.commit, files, restored, new, notes)
+
+
+def _stale_data(record: Record, files: Iterable[str]) -> list[str]:
+    """Say which data is not brought along with its pointer."""
+    written = set(files)
+    return [
+        f"The data {name} stays as it is on disk; `dvc checkout {name}.dvc` brings what was read."
+        for name, item in record.inputs.data.items()
+        if item.kind == "dvc" and f"{name}.dvc" in written
+    ]
+
+
+def _other_pickles(project: Project, artifacts: Iterable[Artifact]) -> list[str]:
+    """Say which pickles may be those of another run: an experiment has tensors as safetensors."""
+    return [
+        f"{item.source} stays as it is and may be of another run; "
+        f"the weights of this experiment are in {item.path}."
+        for item in artifacts
+        if item.source and (project.repository.root / item.source).exists()
+    ]
 
 
 def restore_outputs(project: Project, record: Record, commit: str) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ from gitml.storage.objects import Stored, store_file, store_folder
 from gitml.storage.place import Storage
 
 _PICKLES = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle", ".joblib", ".npy")
-_MANY = 50
+_NAMED = 2
 
 
 class StoredOutputs(msgspec.Struct, frozen=True):
@@ -71,11 +71,12 @@ class Shelf:
         self._prefix = f"{folder}/" if folder else ""
         self._config = config
         self._staging = staging
-        self._python = Path(interpreter.executable) if interpreter else None
+        self._converter = Converter(Path(interpreter.executable) if interpreter else None)
         self._artifacts: list[Artifact] = []
         self._small: list[tuple[str, Role]] = []
         self._texts: dict[str, bytes] = {}
         self._warnings: list[str] = []
+        self._pickled: list[tuple[str, str]] = []
 
     def put_all(self, paths: Iterable[str]) -> None:
         """Store the files at `paths` (from the repository's root).
@@ -87,9 +88,10 @@ class Shelf:
         folders = self._whole_folders(paths)
         for folder, role in folders.items():
             self._put_folder(folder, role)
-        for path in paths:
-            if not any(path.startswith(f"{folder}/") for folder in folders):
-                self._put(path)
+        with self._converter:
+            for path in paths:
+                if not any(path.startswith(f"{folder}/") for folder in folders):
+                    self._put(path)
 
     def finish(self) -> StoredOutputs:
         """Write what goes into Git and return where everything is."""
@@ -103,7 +105,8 @@ class Shelf:
                 Artifact(path=path, role=role, storage="git", digest=oid, size=status.st_size)
             )
         artifacts = tuple(sorted(self._artifacts, key=lambda artifact: artifact.path))
-        return StoredOutputs(artifacts, files, self._texts, tuple(self._warnings))
+        warnings = (*self._warnings, *_about_pickles(self._pickled))
+        return StoredOutputs(artifacts, files, self._texts, warnings)
 
     def _whole_folders(self, paths: list[str]) -> dict[str, Role]:
         """Return the folders that are stored as one: declared ones with weights in them."""
@@ -163,7 +166,7 @@ class Shelf:
             return
         name = str(PurePosixPath(path).with_suffix(".weights"))
         target = self._staging / "weights" / name
-        outcome = convert(self._root / path, target, self._python)
+        outcome = self._converter.convert(self._root / path, target)
         if outcome.converted:
             stored = store_folder(self._need(path), target)
             tensors = self._tensors(name, sorted(target.glob("*.safetensors")))
@@ -176,7 +179,7 @@ class Shelf:
             )
             return
         self._put_large(path, "checkpoint", outcome.reason, unsafe=outcome.unsafe)
-        self._warnings.append(f"{path} is stored as a checkpoint: {outcome.reason}.")
+        self._pickled.append((path, outcome.reason))
 
     def _tensors(self, path: str, files: list[Path]) -> str:
         if not files:
@@ -223,6 +226,17 @@ class Shelf:
                 unsafe=unsafe,
             )
         )
+
+
+def _about_pickles(kept: list[tuple[str, str]]) -> list[str]:
+    """Return what to say about pickles that stay as they are: one sentence, however many."""
+    if len(kept) <= _NAMED:
+        return [f"{path} is stored as a checkpoint: {reason}." for path, reason in kept]
+    names = ", ".join(path for path, _ in kept[:_NAMED])
+    return [
+        f"{len(kept)} files are stored as checkpoints, since they hold more than tensors: {names} "
+        f"and {len(kept) - _NAMED} more. `gitml exp show` says why for each."
+    ]
 
 
 def _is_utf8(path: str) -> bool:

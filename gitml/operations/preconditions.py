@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import re
+
 from gitml.errors import RepositoryError
 from gitml.experiment.study import require_free_branch
 from gitml.git.commits import commit_tree
@@ -38,15 +41,29 @@ def check_before_running(project: Project, study: str) -> None:
         )
     require_identity(repository, project.git_config)
     require_free_branch(repository, study)
-    if _has_branch_exp(repository):
+    in_the_way = _in_the_way(repository, study)
+    if in_the_way:
         raise RepositoryError(
-            "There is a branch named exp, so there can be none named exp/….",
-            hint="git branch -m exp another-name",
+            f"There is a branch named {in_the_way}, so there can be none named exp/{study}.",
+            hint=f"git branch -m {in_the_way} another-name",
         )
     if project.signs:
         tree = repository.git.text("hash-object", "-w", "-t", "tree", "--stdin")
         commit_tree(repository.git, tree, [], "gitml: does signing work?\n", sign=True)
     _check_space(project, 0)
+
+
+def check_line(index: Index, study: str) -> None:
+    """Make sure that the study's line can be read: the experiment's commit goes on from it.
+
+    Raises:
+        RepositoryError: if it can't.
+    """
+    for problem in index.problems:
+        if problem.startswith(f"refs/heads/exp/{study} "):
+            raise RepositoryError(
+                problem, hint="`git fsck` says what is lost. --study NAME records elsewhere."
+            )
 
 
 def check_space_for(project: Project, index: Index, verdict: Verdict) -> None:
@@ -68,12 +85,21 @@ def _check_space(project: Project, expected: int) -> None:
         free_space_for(project.storage.root, _SPARE_BYTES + 2 * expected)
 
 
-def _has_branch_exp(repository: Repository) -> bool:
-    """Whether a branch is in the way; read from files, since it is asked before every run."""
-    if (repository.common_dir / "refs/heads/exp").is_file():
-        return True
+def _in_the_way(repository: Repository, study: str) -> str:
+    """Return the branch that keeps the study's from being made, or empty.
+
+    Read from files, since it is asked before every run.
+    """
+    heads = repository.common_dir / "refs/heads"
+    if (heads / "exp").is_file():
+        return "exp"
+    below = next((path for path in (heads / f"exp/{study}").rglob("*") if path.is_file()), None)
+    if below is not None:
+        return below.relative_to(heads).as_posix()
     try:
         packed = (repository.common_dir / "packed-refs").read_bytes()
     except OSError:
-        return False
-    return b" refs/heads/exp\n" in packed
+        return ""
+    place = re.escape(study.encode())
+    found = re.search(rb" refs/heads/(exp|exp/" + place + rb"/[^\n]+)\n", packed)
+    return os.fsdecode(found[1]) if found else ""

@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 
 from gitml import faults
-from gitml.errors import GitmlError, UsageError
+from gitml.errors import ExecutionError, GitmlError, UsageError
 from gitml.execution.journal import Entry, entries, scratch_folder
 from gitml.experiment.record import Nearest, Record
 from gitml.history.index import Index, Row, open_index
@@ -21,7 +21,7 @@ from gitml.operations.execution import Ended, execute, prepare, reopen
 from gitml.operations.naming import reserve_name
 from gitml.operations.pending import Run, close_run
 from gitml.operations.plan import Plan, make_plan
-from gitml.operations.preconditions import check_before_running, check_space_for
+from gitml.operations.preconditions import check_before_running, check_line, check_space_for
 from gitml.operations.project import Project, open_project
 from gitml.operations.seen import Verdict, find_nearest, find_seen
 from gitml.values import Scalar
@@ -106,6 +106,7 @@ def run(request: RunRequest, say: Callable[[str], None]) -> RunResult:
     study = project.study(request.study)
     check_before_running(project, study)
     with open_index(project.repository) as index, scratch_folder(project.runs_dir) as place:
+        check_line(index, study)
         if request.resume is not None:
             return _resume(project, index, request, say)
         plan = make_plan(
@@ -155,7 +156,12 @@ def _run_and_record(
             after[0] = find_nearest(project, index, run.plan, run.study, verdict)
         import_module("gitml.operations.recording")
 
-    ended = execute(project, entry, run, capture=request.capture, say=say, meanwhile=meanwhile)
+    try:
+        ended = execute(project, entry, run, capture=request.capture, say=say, meanwhile=meanwhile)
+    except ExecutionError:
+        if request.resume is None:  # the command never started, so there is nothing to keep
+            close_run(project, entry, run)
+        raise
     verdict = after[0]
     telling = tuple(item.name for item in verdict.differences if item.input == "settings")
     run = msgspec.structs.replace(run, nearest=_nearest(verdict), telling=telling)

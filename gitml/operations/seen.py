@@ -43,6 +43,8 @@ class Verdict(msgspec.Struct, frozen=True):
         """Return one line for people, empty when nothing is near."""
         if self.nearest is None:
             return ""
+        if not self.differences:
+            return f"{self.level}: the same inputs as {self.nearest.experiment}"
         what = sameness.describe(self.differences)
         return f"{self.level}: nearest is {self.nearest.experiment} ({what})"
 

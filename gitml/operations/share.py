@@ -27,6 +27,7 @@ from gitml.git.share import (
 )
 from gitml.history.index import Index, open_index
 from gitml.history.walk import walk
+from gitml.operations.clones import without_remote
 from gitml.operations.objects import missing_objects, needed_objects
 from gitml.operations.pipeline import locked_here
 from gitml.operations.project import Project, open_project
@@ -77,6 +78,9 @@ def push(
         needed = needed_objects(fresh.values()) | locked_here(project, fresh)
         sent = _send_objects(project, needed, progress)
     _push_until_taken(project, target, names)
+    if needed:
+        tips = _local_tips(project)
+        notes += without_remote(project, {name: tips[BRANCHES + name] for name in names})
     return Shared(tuple(names), sent, len(fresh), tuple(notes))
 
 

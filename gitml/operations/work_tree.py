@@ -8,7 +8,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from gitml.errors import RepositoryError
+from gitml.git.command import join_nul
 from gitml.git.objects import ObjectReader
+from gitml.git.repository import truthy
 from gitml.git.trees import Change
 from gitml.operations.project import Project
 from gitml.outputs.artifact import Artifact
@@ -49,11 +51,15 @@ def write_changes(project: Project, changes: list[Change]) -> tuple[str, ...]:
     for change in deletes:
         if _inside(root, (root / change.path).parent) and change.old_mode != "160000":
             _delete_file(root, change.path)
-    with ObjectReader(project.repository.git) as reader:
+    git = project.repository.git
+    converted = _converted(project, [change.path for change in writes])
+    with ObjectReader(git) as reader:
         contents = reader.read_many([change.new for change in writes])
         for change, data in zip(writes, contents, strict=True):
             if data is None:
                 raise RepositoryError(f"The content of {change.path} is missing in Git.")
+            if change.path in converted and change.new_mode != "120000":
+                data = git.run("cat-file", "--filters", f"--path={change.path}", change.new)
             write_file(root, change.path, change.new_mode, data)
     return tuple(sorted(change.path for change in (*writes, *deletes)))
 
@@ -76,6 +82,25 @@ def write_file(root: Path, path: str, mode: str, data: bytes) -> None:
     if target.is_symlink():
         target.unlink()
     write_durably(target, data, 0o755 if mode == "100755" else 0o644)
+
+
+def _converted(project: Project, paths: list[str]) -> set[str]:
+    """Return the paths whose content differs between Git and the work tree (LFS, line ends)."""
+    if not paths:
+        return set()
+    config = project.git_config
+    line_ends = config.get("core.eol", "").lower() == "crlf"
+    if line_ends or truthy(config.get("core.autocrlf", "false")):
+        return set(paths)
+    asked = ("filter", "eol", "working-tree-encoding", "ident")
+    answer = project.repository.git.run(
+        "check-attr", "-z", "--stdin", *asked, stdin=join_nul(paths)
+    ).split(b"\0")
+    return {
+        os.fsdecode(path)
+        for path, value in zip(answer[0::3], answer[2::3], strict=False)
+        if value not in (b"unspecified", b"unset")
+    }
 
 
 def _delete_file(root: Path, path: str) -> None:

@@ -69,9 +69,7 @@ class Converter:
         for process in self._processes:
             process.close()
 
-    def convert(
-        self, path: Path, destination: Path, *, timeout: float | None = None
-    ) -> Conversion:
+    def convert(self, path: Path, destination: Path, *, timeout: float | None = None) -> Conversion:
         """Write the tensors of the pickle at `path` into the folder `destination`, as shards.
 
         Converted are a state dict, and dictionaries that hold nothing but state dicts and

@@ -165,3 +165,9 @@ def test_what_is_tracked_since_is_found_again(project: Project) -> None:
     again = project.run("-S", "lr=0.2")
     assert (again["reused"], again["level"]) == (True, "equivalent")
     assert again["commit"] == first["commit"]
+
+
+def test_a_forced_repeat_says_what_it_repeats(bare: Project) -> None:
+    bare.write("train.py", "print('loss', 0.5)\n")
+    bare.run("--name", "first")
+    assert "identical: the same inputs as first" in bare.gitml("exp", "run", "--force").stderr

@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 
 from gitml.errors import StorageError
 from gitml.outputs import conversion, torch_tensors
-from gitml.outputs.conversion import convert, inspect_pickle
+from gitml.outputs.conversion import Converter, convert, inspect_pickle
 from gitml.outputs.sharding import INDEX
 
 
@@ -260,6 +260,26 @@ def test_the_interpreter_of_the_run_is_used_when_gitml_has_no_torch(tmp_path, mo
     python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
     python.chmod(0o755)
     assert convert(tmp_path / "m.pt", tmp_path / "w", python).converted
+
+
+def test_one_process_serves_many_files_and_is_replaced_when_it_failed(tmp_path, monkeypatch):
+    monkeypatch.setattr(conversion.importlib.util, "find_spec", lambda name: None)
+    started = tmp_path / "started"
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\necho one >> {started}\nexec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    for name in ("a", "b", "c"):
+        torch.save({name: torch.ones(2)}, tmp_path / f"{name}.pt")
+    torch.save({"epoch": 1}, tmp_path / "more.pt")
+    torch.save(torch.nn.Linear(1, 1), tmp_path / "refused.pt")
+    (tmp_path / "torn.pt").write_bytes((tmp_path / "a.pt").read_bytes()[:300])
+    with Converter(python) as converter:
+        for name in ("a", "more", "refused", "b", "torn", "c"):
+            outcome = converter.convert(tmp_path / f"{name}.pt", tmp_path / f"{name}.weights")
+            assert outcome.converted == (len(name) == 1), name
+    for name in ("a", "b", "c"):
+        assert torch.equal(loaded(tmp_path / f"{name}.weights")[name], torch.ones(2))
+    assert started.read_text().split() == ["one", "one"]
 
 
 def test_a_full_disk_is_an_error_and_not_a_reason(tmp_path, monkeypatch):

@@ -73,7 +73,7 @@ def test_every_write_of_gitmls_own_may_fail(project: Project, part: int) -> None
     number, passed = part + 1, False
     while not passed:
         name = f"at-{number}"
-        done = _failing(project, number, "exp", "run", "--name", name, "-S", f"lr=0.{number:03d}")
+        done = _failing(project, number, "exp", "run", "--name", name, "-S", f"lr=1.{number:03d}")
         passed = "calls" in done.stderr and int(done.stderr.split()[-1]) < number
         if passed:
             assert done.returncode == 0, done.stderr

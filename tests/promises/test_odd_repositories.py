@@ -306,3 +306,44 @@ def test_a_folder_in_the_middle_of_nowhere_works_from_anywhere(project: Project)
     assert project.json("exp", "show", "latest")["inputs"]["command"]["folder"] == "deep/er"
     assert here.run()["metrics"]["accuracy"] > 0.2, "the configured command runs at the root"
     assert project.run("--", "python", "deep/er/fit.py")["reused"] is False
+
+
+def test_files_that_git_converts_come_back_as_the_work_tree_has_them(project: Project) -> None:
+    project.git("config", "filter.up.clean", "tr a-z A-Z")
+    project.git("config", "filter.up.smudge", "tr A-Z a-z")
+    project.write(".gitattributes", "filtered.txt filter=up\nlines.txt text eol=crlf\n")
+    project.write("filtered.txt", "first\n")
+    (project.root / "lines.txt").write_bytes(b"first\r\n")
+    project.git("add", "-A")
+    project.git("commit", "-qm", "converted")
+    project.write("filtered.txt", "second\n")
+    (project.root / "lines.txt").write_bytes(b"second\r\n")
+    project.run("--name", "one")
+    assert project.git("show", "exp/main:filtered.txt") == "SECOND"
+    project.git("stash", "-q")
+    project.gitml("exp", "apply", "one")
+    assert (project.root / "filtered.txt").read_text() == "second\n"
+    assert (project.root / "lines.txt").read_bytes() == b"second\r\n"
+    assert project.run()["reused"] is True
+
+
+def test_a_study_that_could_not_be_recorded_is_refused_before_anything_runs(
+    project: Project,
+) -> None:
+    project.write("train.py", "open('ran', 'w')\n")
+    for branch in ("exp", "exp/main/below"):
+        project.git("branch", branch)
+        assert branch in refused(project, "exp", "run")
+        project.git("pack-refs", "--all")
+        assert branch in refused(project, "exp", "run")
+        project.git("branch", "-q", "-D", branch)
+    done = project.run("--name", "lost")
+    (project.root / "ran").unlink()
+    commit = done["commit"]
+    (project.root / ".git/objects" / commit[:2] / commit[2:]).unlink()
+    for path in (project.root / ".git/gitml").glob("index.db*"):
+        path.unlink()
+    failed = project.gitml("exp", "run", status=2)
+    assert "exp/main can't be read" in failed.stderr and len(failed.stderr.splitlines()) <= 2
+    assert not (project.root / "ran").exists()
+    assert project.run("--study", "other")["status"] == "completed"

@@ -8,8 +8,6 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
-
 from tests.conftest import Project
 from tests.promises.looking import artifacts_of, clone_with_data, dvc_in, inputs_of
 
@@ -259,7 +257,6 @@ def test_weights_in_a_folder_that_git_ignores_are_found_by_plain_dvc(
 def test_torch_weights_are_converted_and_a_checkpoint_stays_one(
     project: Project, tmp_path: Path
 ) -> None:
-    pytest.importorskip("torch")
     project.write(
         "train.py",
         "import torch\n"

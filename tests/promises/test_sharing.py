@@ -67,6 +67,21 @@ def test_no_pointer_is_public_before_its_content(clones: tuple[Project, Project]
     assert one.git("ls-remote", "origin", "exp/*") == ""
 
 
+def test_a_study_from_before_there_was_a_dvc_remote_says_what_a_plain_clone_needs(
+    project: Project, tmp_path: Path
+) -> None:
+    bare = tmp_path / "remote.git"
+    subprocess.run(["git", "init", "-q", "--bare", str(bare)], check=True)
+    project.git("remote", "add", "origin", str(bare))
+    project.run("--name", "early")
+    with (project.root / ".dvc/config").open("a") as config:
+        config.write(f"[core]\n    remote = store\n['remote \"store\"']\n    url = {tmp_path}/s\n")
+    said = project.gitml("exp", "push").stderr
+    assert f"dvc remote add -d store {tmp_path}/s" in said and "exp/main" in said
+    project.run("--name", "later", "-S", "lr=0.3")
+    assert "dvc remote add" not in project.gitml("exp", "push").stderr
+
+
 def test_pushing_without_a_dvc_remote_says_what_to_do(project: Project, tmp_path: Path) -> None:
     bare = tmp_path / "remote.git"
     subprocess.run(["git", "init", "-q", "--bare", str(bare)], check=True)
