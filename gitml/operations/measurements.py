@@ -118,7 +118,11 @@ def _history_file(path: Path, warnings: list[str]) -> list[HistoryLine]:
 def _steps_of_table(path: Path) -> list[HistoryLine]:
     """Return the series that a table of metrics is when its rows are numbered (Lightning's)."""
     lines = _guarded(history.read_file, path, []) or []  # that it can't be read was said already
-    return lines if len(lines) > 1 and any(line.step is not None for line in lines) else []
+    if len(lines) < 2 or all(line.step is None for line in lines):
+        return []
+    return [
+        msgspec.structs.replace(line, values=metrics.without_axes(line.values)) for line in lines
+    ]
 
 
 def _last_of_events(lines: list[HistoryLine]) -> dict[str, Scalar]:

@@ -283,6 +283,14 @@ def test_sorting_by_several_keys_keeps_the_order_of_equal_rows() -> None:
     assert [r.experiment for r in sorted_rows(rows, parse_sort("-metrics.m"))] == list("012345")
 
 
+def test_a_bare_sort_key_is_a_metric_or_a_setting() -> None:
+    rows = [row(experiment=str(n), params={"lr": -n}, metrics={"accuracy": n}) for n in range(3)]
+    for text in ("-accuracy", "lr"):
+        assert [r.experiment for r in sorted_rows(rows, parse_sort(text))] == ["2", "1", "0"]
+
+
 def test_a_sort_key_that_does_not_exist_is_an_error() -> None:
     with pytest.raises(UsageError):
-        parse_sort("-accuracy")
+        parse_sort("params")
+    with pytest.raises(UsageError):
+        sorted_rows([row(experiment="one")], parse_sort("-nonsense"))

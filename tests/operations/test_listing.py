@@ -94,7 +94,7 @@ def test_wrong_expressions_are_errors_before_anything_is_read(tmp_path: Path) ->
     with pytest.raises(UsageError):
         list_experiments(tmp_path, where="lr <")
     with pytest.raises(UsageError):
-        list_experiments(tmp_path, sort="nonsense")
+        list_experiments(tmp_path, sort="params")
 
 
 def test_outside_of_a_repository_it_is_an_error(tmp_path: Path) -> None:

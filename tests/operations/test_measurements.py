@@ -31,6 +31,7 @@ def test_the_rows_of_a_table_of_metrics_are_its_history(tmp_path: Path) -> None:
     assert found.metrics == {"train_loss": 1.3, "val_loss": 0.25}
     curve = [(line.step, line.values.get("val_loss")) for line in found.history]
     assert curve == [(3, None), (7, 0.5), (11, None), (15, 0.25)]
+    assert not any("epoch" in line.values for line in found.history)
     assert not found.warnings
 
 
