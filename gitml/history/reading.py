@@ -105,8 +105,14 @@ def _from_record(step: Step, record: Record) -> Experiment:
         digests=_json(record.digests),
         goals=_json(record.goals) if record.goals else "",
         outputs=_json(outputs),
-        made=tuple({a.digest for a in record.artifacts if a.storage == "dvc" and a.digest}),
+        made=tuple(_made(record)),
     )
+
+
+def _made(record: Record) -> set[str]:
+    """Return the content hashes by which an output of the experiment is recognised later."""
+    stored = [artifact for artifact in record.artifacts if artifact.storage == "dvc"]
+    return {digest for a in stored for digest in (a.digest, a.source_digest) if digest}
 
 
 def _from_trailers(step: Step, problem: str, *, readable: bool) -> Experiment:

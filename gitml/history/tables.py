@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-VERSION = 1
+VERSION = 2
 
 # `commits` holds what was walked, `line` what belongs to a study now, oldest first. Experiments
 # and events have the number of their commit; JSON columns come last since lists skip them.

@@ -95,6 +95,8 @@ def inert_rule(patterns: Collection[str] = (), project: str = "") -> Rule:
 
 def _kind_of_folder(folder: str) -> int:
     parts = set(folder.split("/"))
+    if any(part.endswith(".egg-info") for part in parts):
+        return 2
     return 2 if parts & FOLDERS else 1 if parts & DOCUMENTATION else 0
 
 

@@ -19,7 +19,7 @@ from gitml.outputs.artifact import Artifact, Role
 from gitml.outputs.conversion import Converter, inspect_pickle
 from gitml.outputs.roles import role_of
 from gitml.outputs.tensor_manifest import manifest, render
-from gitml.storage.objects import Stored, store_file, store_folder
+from gitml.storage.objects import Stored, hash_file, store_file, store_folder
 from gitml.storage.place import Storage
 
 _PICKLES = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle", ".joblib", ".npy")
@@ -170,7 +170,8 @@ class Shelf:
         if outcome.converted:
             stored = store_folder(self._need(path), target)
             tensors = self._tensors(name, sorted(target.glob("*.safetensors")))
-            self._add(name, "weights", stored, source=path, tensors=tensors)
+            original = hash_file(self._root / path).digest
+            self._add(name, "weights", stored, source=path, origin=original, tensors=tensors)
             shutil.rmtree(target, ignore_errors=True)
             return
         if outcome.unsafe and self._config.pickles == "forbid":
@@ -207,6 +208,7 @@ class Shelf:
         stored: Stored,
         *,
         source: str = "",
+        origin: str = "",
         tensors: str = "",
         note: str = "",
         unsafe: bool = False,
@@ -221,6 +223,7 @@ class Shelf:
                 files=stored.files,
                 sha256=stored.sha256,
                 source=source,
+                source_digest=origin,
                 tensors=tensors,
                 note=note,
                 unsafe=unsafe,

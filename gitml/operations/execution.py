@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import os
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -30,6 +31,7 @@ from gitml.operations.plan import Plan
 from gitml.operations.project import Project
 
 _TAIL_LINES = 20
+_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 class Ended(msgspec.Struct, frozen=True):
@@ -219,4 +221,4 @@ def _tail(log: Path) -> str:
             text = file.read().decode("utf-8", "replace")
     except OSError:
         return ""
-    return "\n".join(text.splitlines()[-_TAIL_LINES:])
+    return "\n".join(_ESCAPES.sub("", text).splitlines()[-_TAIL_LINES:])

@@ -45,12 +45,14 @@ class Shared(msgspec.Struct, frozen=True):
         studies: Names of the studies that are the same on both sides now.
         sent_objects: Objects of DVC storage that travelled.
         experiments: Experiments that the other side did not have.
+        remote: The Git remote.
         notes: Sentences that users should see.
     """
 
     studies: tuple[str, ...]
     sent_objects: int
     experiments: int
+    remote: str = ""
     notes: tuple[str, ...] = ()
 
 
@@ -81,7 +83,7 @@ def push(
     if needed:
         tips = _local_tips(project)
         notes += without_remote(project, {name: tips[BRANCHES + name] for name in names})
-    return Shared(tuple(names), sent, len(fresh), tuple(notes))
+    return Shared(tuple(names), sent, len(fresh), target, tuple(notes))
 
 
 def pull(
@@ -111,7 +113,7 @@ def pull(
     with open_index(project.repository) as index:
         fresh = _arrived(project, index, wanted, before)
         fetched = _fetch_objects(project, fresh, notes, progress) if artifacts else 0
-    return Shared(tuple(joined), fetched, len(fresh), tuple(notes))
+    return Shared(tuple(joined), fetched, len(fresh), target, tuple(notes))
 
 
 def _fetch(project: Project, remote: str) -> dict[str, str]:

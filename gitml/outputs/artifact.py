@@ -32,6 +32,8 @@ class Artifact(msgspec.Struct, frozen=True, omit_defaults=True):
         files: Number of files when it is a folder, else 0.
         sha256: Of the bytes of a single file that is weights, else empty.
         source: The path that the run wrote, when it was converted (a pickle → safetensors).
+        source_digest: DVC's content hash of what the run wrote there, so that a run which starts
+            from that file is known to start from this experiment.
         tensors: Path of the tensor manifest in the tree, for weights.
         note: One sentence that users should see (why a pickle was not converted, say).
         unsafe: A pickle that holds more than tensors.
@@ -45,6 +47,7 @@ class Artifact(msgspec.Struct, frozen=True, omit_defaults=True):
     files: int = 0
     sha256: str = ""
     source: str = ""
+    source_digest: str = ""
     tensors: str = ""
     note: str = ""
     unsafe: bool = False

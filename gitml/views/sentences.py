@@ -95,7 +95,9 @@ def shared(done: Shared, verb: str) -> str:
     studies = values.listing(done.studies, 8) or "no study"
     what = f"{values.plural(done.experiments, 'experiment')}, "
     what += values.plural(done.sent_objects, "object")
-    return f"{verb} {studies}: {what}"
+    way = "to" if verb == "sent" else "from"
+    where = f" {way} {values.escape(done.remote)}" if done.remote else ""
+    return f"{verb} {studies}{where}: {what}"
 
 
 def recovered(found: Sequence[Recovered]) -> str:
