@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
@@ -132,5 +133,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     return guard(work, debug=lambda: standing.debug, start=lambda: standing.start)
 
 
+def enter() -> NoReturn:
+    """Run the command line as a program of its own, and leave.
+
+    Everything is written and closed by now; taking the interpreter apart, module by module, would
+    only take as long as a short command itself.
+    """
+    status = main()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except (OSError, ValueError):  # nobody reads it any more
+            continue
+    os._exit(status)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    enter()
