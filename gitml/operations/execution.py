@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from gitml import faults
+from gitml.background import begin
 from gitml.errors import ContentionError, ExecutionError, NotFoundError
 from gitml.execution import journal
 from gitml.execution.borrowed import override_params, restore_params
@@ -194,11 +195,16 @@ def _check_out(project: Project, plan: Plan, root: Path, folder: Path) -> None:
 
 
 def _start(project: Project, entry: Entry, run: Run, meanwhile: Callable[[], None]) -> None:
-    """Anchor the snapshot, which is young enough not to be collected until now; then the rest."""
-    git = project.repository.git
-    with suppress(ContentionError):  # a run that goes on has its anchor already
-        update_ref(git, anchor(entry), run.plan.snapshot.tree, project.repository.zero, "gitml")
+    """Anchor the snapshot, which is too young to be collected until now, and do the rest."""
+
+    def hold() -> None:
+        git, zero = project.repository.git, project.repository.zero
+        with suppress(ContentionError):  # a run that goes on has its anchor already
+            update_ref(git, anchor(entry), run.plan.snapshot.tree, zero, "gitml")
+
+    held = begin(hold)
     meanwhile()
+    held()
 
 
 def _now() -> str:

@@ -12,7 +12,7 @@ from gitml.errors import ConfigError, UsageError
 from gitml.execution.interpreter import describe, find_interpreter
 from gitml.execution.trace import Interpreter, Trace
 from gitml.git.command import split_nul
-from gitml.git.snapshot import Snapshot, take_snapshot
+from gitml.git.snapshot import Snapshot, WorkTreeStatus, take_snapshot
 from gitml.inputs.code import TreeEntry
 from gitml.inputs.command import CommandReading, read_command
 from gitml.inputs.distribution import Distribution
@@ -84,6 +84,7 @@ def make_plan(
     overrides: tuple[str, ...],
     index_file: Path,
     written_before: Collection[str],
+    status: WorkTreeStatus | None = None,
 ) -> Plan:
     """Read everything that determines the result and can be known before a run.
 
@@ -93,6 +94,7 @@ def make_plan(
         overrides: `-S` arguments, `key=value`.
         index_file: A private index file for the snapshot.
         written_before: Paths that recorded runs wrote: they are outputs, no inputs.
+        status: How the work tree differs from HEAD, if that was asked already.
 
     Raises:
         UsageError: if there is no command, or an override names an unknown key.
@@ -104,6 +106,7 @@ def make_plan(
         index_file,
         large=project.config.large,
         leave_out=written_before,
+        status=status,
     )
     entries = tuple(TreeEntry(path=e.path, mode=e.mode, oid=e.oid) for e in snapshot.entries)
     files = _params_files(project, overrides)

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from gitml import config as configuration_file
+from gitml.background import begin
 from gitml.config import Config
 from gitml.experiment.names import check_name, default_study
 from gitml.git.repository import Repository, configuration, discover, truthy
@@ -90,6 +91,7 @@ def open_project(start: Path) -> Project:
         ConfigError: if `gitml.yaml` is wrong.
     """
     repository = discover(start)
+    git_config = begin(lambda: configuration(repository))
     put_back_params(repository.state_dir / "runs")
     standing = "" if repository.bare else _relative(start.resolve(), repository.root)
     folder = _project_folder(repository.root, standing)
@@ -101,7 +103,7 @@ def open_project(start: Path) -> Project:
         config=configuration_file.load(repository.root / folder),
         folder=folder,
         start=standing,
-        git_config=configuration(repository),
+        git_config=git_config(),
         storage=None
         if repository.bare
         else place.find(repository.root / folder, repository.root, fallback=main),

@@ -11,9 +11,11 @@ from typing import Literal
 import msgspec
 
 from gitml import faults
+from gitml.background import begin
 from gitml.errors import ExecutionError, GitmlError, UsageError
 from gitml.execution.journal import Entry, entries, scratch_folder
 from gitml.experiment.record import Nearest, Record
+from gitml.git.snapshot import read_status
 from gitml.history.index import Index, Row, open_index
 from gitml.inputs.sameness import Difference
 from gitml.operations.data import store_changed
@@ -104,13 +106,19 @@ def run(request: RunRequest, say: Callable[[str], None]) -> RunResult:
     """
     project = open_project(request.start)
     study = project.study(request.study)
+    status = begin(lambda: read_status(project.repository))
     check_before_running(project, study)
     with open_index(project.repository) as index, scratch_folder(project.runs_dir) as place:
         check_line(index, study)
         if request.resume is not None:
             return _resume(project, index, request, say)
         plan = make_plan(
-            project, request.argv, request.overrides, place / "index", index.output_paths()
+            project,
+            request.argv,
+            request.overrides,
+            place / "index",
+            index.output_paths(),
+            status(),
         )
         faults.reach("run.planned")
         verdict = find_seen(project, index, plan)

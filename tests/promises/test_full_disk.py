@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 # Runs gitml with the N-th call of its own that writes to the disk failing, and every later one.
 FAILING = """
-import builtins, errno, os, pathlib, runpy, sys
+import builtins, errno, os, sys
 wanted = int(sys.argv[1])
 calls = 0
 def fail():
@@ -39,11 +39,10 @@ wrap(os, "mkdir")
 wrap(os, "write", lambda descriptor, data: descriptor > 2)
 wrap(os, "open", lambda path, flags, *a, **k: bool(flags & os.O_CREAT) and inside(path))
 wrap(builtins, "open", lambda path, mode="r", *a, **k: set(mode) & set("wax+") and inside(path))
-sys.argv = ["gitml", *sys.argv[2:]]
-try:
-    runpy.run_module("gitml", run_name="__main__", alter_sys=True)
-finally:
-    print("calls", calls, file=sys.stderr)
+from gitml.cli.main import main
+status = main(sys.argv[2:])
+print("calls", calls, file=sys.stderr)
+sys.exit(status)
 """
 
 
