@@ -205,7 +205,8 @@ def test_a_redirected_stream_is_kept_apart(desk: Desk) -> None:
     assert b"[False, True, False]" in desk.seen
     assert b"oops" not in desk.seen
     assert (desk.folder / "err.txt").read_text() == "oops\n"
-    assert "oops\n" in desk.log.read_text()
+    # The two streams come in by their own ways, so a line may be cut by the other one.
+    assert "oops" in desk.log.read_text()
 
 
 def test_piped_output_on_a_terminal_is_interrupted_once(desk: Desk) -> None:
