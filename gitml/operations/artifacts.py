@@ -261,11 +261,3 @@ def is_text(path: Path) -> bool:
     except UnicodeDecodeError as error:
         return error.start > len(block) - 4 and len(block) == 65_536
     return True
-
-
-def text_size(path: Path) -> int:
-    """Return the size of a file in bytes, 0 if it isn't there."""
-    try:
-        return os.stat(path).st_size
-    except OSError:
-        return 0

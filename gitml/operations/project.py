@@ -68,10 +68,6 @@ class Project(msgspec.Struct, frozen=True):
         """
         return os.path.normpath(os.path.join(self.folder, path)) if path else self.folder
 
-    def in_project(self, path: str) -> str:
-        """Return a path from the repository's root as one from the project's, if it is in it."""
-        return path.removeprefix(f"{self.folder}/") if self.folder else path
-
     def study(self, named: str = "") -> str:
         """Return the study that is meant: the one named, or the branch's.
 
