@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import cases
+from benchmarks import cases, checking, observing
 from benchmarks.cases import Figure
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "benchmarks.md"
@@ -36,6 +36,10 @@ def main() -> int:
         "list": lambda scratch: cases.listing(scratch, rounds, few, many),
         "diff": lambda scratch: cases.comparing(scratch, rounds),
         "store": lambda scratch: cases.storing(scratch, 3, size),
+        "check": lambda scratch: checking.checking(scratch, rounds, few // 10, many),
+        "clone": lambda scratch: checking.transferring(scratch, few),
+        "syntax": lambda scratch: checking.parsing(scratch, rounds),
+        "observe": lambda scratch: observing.observing(scratch, rounds),
     }
     unknown = set(chosen.only) - set(plan)
     if unknown:
@@ -65,10 +69,14 @@ def _table(figures: list[Figure]) -> str:
             "" if not figure.budget else "held" if figure.ratio <= figure.budget else "**missed**"
         )
         lines.append(
-            f"| {figure.what} | {figure.ours:.3f} s | {figure.against} | {figure.theirs:.3f} s "
-            f"| {figure.ratio:.3f} | {budget} | {held} |"
+            f"| {figure.what} | {_amount(figure, figure.ours)} | {figure.against} "
+            f"| {_amount(figure, figure.theirs)} | {figure.ratio:.3f} | {budget} | {held} |"
         )
     return "\n".join(lines)
+
+
+def _amount(figure: Figure, value: float) -> str:
+    return f"{value:.3f} {figure.unit}" if figure.unit == "s" else f"{value:,.0f} {figure.unit}"
 
 
 def _write(table: str) -> None:

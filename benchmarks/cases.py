@@ -23,10 +23,11 @@ class Figure:
 
     Attributes:
         what: What was measured.
-        ours: Seconds of gitml.
-        theirs: Seconds of what it is compared with.
+        ours: Of gitml, in `unit`.
+        theirs: Of what it is compared with, in `unit`.
         against: What that is.
         budget: Largest allowed ratio of ours to theirs, or None where nothing was promised.
+        unit: `s` or `kB`.
     """
 
     what: str
@@ -34,6 +35,7 @@ class Figure:
     theirs: float
     against: str
     budget: float | None = None
+    unit: str = "s"
 
     @property
     def ratio(self) -> float:

@@ -78,6 +78,8 @@ class Config(msgspec.Struct, frozen=True):
         large: Bytes; outputs above it go through DVC.
         code_inert: Glob patterns of files that never change a result, besides the built-in ones.
         pickles: `allow` or `forbid` pickles that hold more than tensors.
+        strict_lock: Whether `gitml exp run` refuses an environment that differs from the
+            project's own lock, or can't be compared with it.
         models: Registry settings, not interpreted here.
         declared: Keys that the file really has: top-level ones, and `outputs.<key>`.
     """
@@ -95,6 +97,7 @@ class Config(msgspec.Struct, frozen=True):
     large: int = MEGABYTE
     code_inert: tuple[str, ...] = ()
     pickles: Literal["allow", "forbid"] = "allow"
+    strict_lock: bool = False
     models: dict[str, Any] = {}
     declared: frozenset[str] = frozenset()
 

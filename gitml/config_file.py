@@ -277,5 +277,6 @@ _READERS: dict[str, _Reader] = {
     "large": _size,
     "code": _code,
     "pickles": _choice("allow", "forbid"),
+    "strict_lock": _boolean,
     "models": _mapping,
 }

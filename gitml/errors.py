@@ -8,7 +8,8 @@
     ├── StorageError           DVC storage: no space, unsafe path, missing or corrupt object
     ├── RecordError            a record or trace that can't be read or written
     ├── ExecutionError         the command can't be started, or the project forbids it
-    └── NotFoundError          an experiment, study or file that doesn't exist
+    ├── NotFoundError          an experiment, study or file that doesn't exist
+    └── PartitionError         a split whose parts overlap, are empty or can't be told apart
 
 Every error carries a cause (the message) and, where there is one, a hint: what to do now.
 """
@@ -60,3 +61,19 @@ class ExecutionError(GitmlError):
 
 class NotFoundError(GitmlError):
     """Something that was named doesn't exist."""
+
+
+class PartitionError(GitmlError, ValueError):
+    """A split that can't be used: parts that overlap or are empty, ids that can't be told apart.
+
+    Training scripts raise it, so the hint is a note of the exception: tracebacks show it.
+    """
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        if hint:
+            self.add_note(hint)
+
+
+class PartitionWarning(UserWarning):
+    """A split that is allowed, and that most likely flatters the metrics."""

@@ -19,6 +19,7 @@ EXPERIMENTS = {
     "show": Entry("gitml.cli.show:command", "Show everything about one experiment."),
     "diff": Entry("gitml.cli.diff:command", "Compare experiments."),
     "apply": Entry("gitml.cli.apply:command", "Bring an experiment's files into the work tree."),
+    "rerun": Entry("gitml.cli.rerun:command", "Run an experiment again: does it reproduce?"),
     "note": Entry("gitml.cli.annotate:note", "Add a note to an experiment."),
     "tag": Entry("gitml.cli.annotate:tag", "Add tags to an experiment."),
     "hide": Entry("gitml.cli.annotate:hide", "Leave an experiment out of tables."),

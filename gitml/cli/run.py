@@ -27,6 +27,7 @@ _DUPLICATES = click.Choice(["reuse", "restore", "fail", "run"])
         "gitml exp run",
         "gitml exp run -S optimizer.lr=0.1 -S epochs=5",
         "gitml exp run -- python train.py --lr 0.1",
+        "gitml exp run --strict-lock",
         "gitml exp run --isolated --study sweep --name wide -- python train.py --width 64",
     ),
 )
@@ -50,6 +51,11 @@ _DUPLICATES = click.Choice(["reuse", "restore", "fail", "run"])
 @click.option("--no-capture", is_flag=True, help="Leave the terminal to the command.")
 @click.option("--dry-run", is_flag=True, help="Say what would happen, and do nothing.")
 @click.option("--keep-failed", is_flag=True, help="Record it even if the command fails.")
+@click.option(
+    "--strict-lock",
+    is_flag=True,
+    help="Refuse to run where the libraries differ from the project's lock.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, on the last line.")
 @click.argument("words", metavar="[--] [CMD]...", nargs=-1, type=click.UNPROCESSED)
 @click.pass_obj
@@ -65,6 +71,7 @@ def command(
     no_capture: bool,
     dry_run: bool,
     keep_failed: bool,
+    strict_lock: bool,
     as_json: bool,
     words: tuple[str, ...],
 ) -> int:
@@ -89,6 +96,7 @@ def command(
         capture=not no_capture,
         dry_run=dry_run,
         keep_failed=keep_failed,
+        strict_lock=strict_lock,
     )
     said: set[str] = set()
 

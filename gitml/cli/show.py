@@ -14,14 +14,28 @@ from gitml.cli.main import Standing
 @click.command(
     name="show",
     cls=ExampleCommand,
-    examples=("gitml exp show brave-otter", "gitml exp show best --json"),
+    examples=(
+        "gitml exp show brave-otter",
+        "gitml exp show best --json",
+        "gitml exp show latest --inputs",
+    ),
 )
 @click.argument("experiment", metavar="EXP")
+@click.option(
+    "--inputs", is_flag=True, help="Show all that determined its result, and why it was new."
+)
 @click.option("--md", "form", flag_value="md", help="Print Markdown.")
 @click.option("--json", "form", flag_value="json", help="Print JSON: the record.")
 @click.pass_obj
-def command(standing: Standing, experiment: str, form: Literal["md", "json"] | None) -> int:
-    """Show everything about one experiment."""
+def command(
+    standing: Standing, experiment: str, inputs: bool, form: Literal["md", "json"] | None
+) -> int:
+    """Show everything about one experiment.
+
+    With --inputs: every input, and what differs from the nearest recorded experiments.
+    """
+    if inputs:
+        return _show_inputs(standing, experiment, form)
     from gitml.operations.show import show
 
     shown = show(standing.start, experiment)
@@ -42,5 +56,20 @@ def command(standing: Standing, experiment: str, form: Literal["md", "json"] | N
     if form == "md":
         output.emit(sheet.markdown(sections))
     else:
+        output.emit(sheet.text(sections, width=output.width(), colour=output.colour()))
+    return 0
+
+
+def _show_inputs(standing: Standing, experiment: str, form: Literal["md", "json"] | None) -> int:
+    from gitml.operations.inputs_shown import show_inputs
+    from gitml.views import inputs, sheet
+
+    shown = show_inputs(standing.start, experiment)
+    if form == "json":
+        output.emit_json(inputs.document(shown))
+    elif form == "md":
+        output.emit(sheet.markdown(inputs.sections(shown)))
+    else:
+        sections = inputs.sections(shown)
         output.emit(sheet.text(sections, width=output.width(), colour=output.colour()))
     return 0

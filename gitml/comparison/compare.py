@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
 from gitml.comparison.code import compare_code
-from gitml.comparison.data import (
-    comparability,
-    compare_artifacts,
-    compare_data,
-    compare_partition,
-)
+from gitml.comparison.data import compare_artifacts, compare_data, compare_partition
 from gitml.comparison.libraries import compare_libraries
 from gitml.comparison.metrics import compare_metrics
-from gitml.comparison.result import Compared, Comparison
+from gitml.comparison.partition import Lookup, comparability, not_here
+from gitml.comparison.result import Compared, Comparison, Metric
 from gitml.comparison.settings import compare_command, compare_environment, compare_params
 from gitml.errors import UsageError
 from gitml.experiment.record import Record
@@ -31,6 +29,7 @@ def compare(
     *,
     everything: bool = False,
     notes: Sequence[str] = (),
+    ids: Lookup = not_here,
 ) -> Comparison:
     """Return experiments side by side.
 
@@ -40,6 +39,7 @@ def compare(
         records: Their records, in the same order.
         everything: Also what is equal everywhere.
         notes: Sentences to begin the notes with.
+        ids: The ids in the parts of each, by its number, where they are known.
 
     Raises:
         UsageError: for fewer than two.
@@ -47,14 +47,16 @@ def compare(
     """
     if len(rows) < 2:
         raise UsageError("A comparison needs at least two experiments.")
-    comparable, about_data = comparability(records)
+    titles = [row.experiment for row in rows]
+    comparable, about_data = comparability(records, titles, ids)
+    metrics = compare_metrics(records, everything=everything)
     level = compare_level(records[0].inputs, records[1].inputs) if len(rows) == 2 else ""
     return Comparison(
         experiments=tuple(map(_compared, rows, records)),
         comparable=comparable,
         level=level,
         notes=(*notes, *about_data, *_notes(rows, records, level)),
-        metrics=compare_metrics(records, everything=everything),
+        metrics=metrics if comparable else tuple(map(_without_verdict, metrics)),
         params=compare_params(records, everything=everything),
         libraries=compare_libraries(records, everything=everything),
         data=compare_data(records, everything=everything),
@@ -64,6 +66,11 @@ def compare(
         environment=compare_environment(records, everything=everything),
         artifacts=compare_artifacts(records, everything=everything),
     )
+
+
+def _without_verdict(metric: Metric) -> Metric:
+    """Return a metric that was measured on different examples: nothing is better."""
+    return msgspec.structs.replace(metric, better=None, best=None)
 
 
 def _compared(row: Row, record: Record) -> Compared:

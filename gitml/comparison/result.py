@@ -74,9 +74,10 @@ class Library(msgspec.Struct, frozen=True):
 
     Attributes:
         name: Normalised name, or `python`.
-        values: Versions.
-        kind: The largest step from the first: `python`, `major`, `minor`, `patch`, `local`,
-            `added`, `removed`, `other` (versions that can't be compared), or `same`.
+        values: Versions; where one came from (`1.0 (git c0ffee)`) is said only if that differs.
+        kind: The largest step from the first: `python`, `major`, `minor`, `patch`, `local` (only
+            the local label), `source` (the same version from elsewhere), `commit` (the same from
+            version control), `added`, `removed`, `other` (can't be compared), or `same`.
         imported: Whether a run imported it; others are merely installed and don't count.
     """
 
@@ -136,13 +137,23 @@ class Fact(msgspec.Struct, frozen=True):
 
 
 class Output(msgspec.Struct, frozen=True):
-    """An artifact; `values` are digests of its content."""
+    """An artifact; `values` are digests of its content.
+
+    Attributes:
+        path: From the repository's root, in the last experiment that has it.
+        role: Its role.
+        change: `added`, `removed`, `changed`, `same`, or `differs` (of several).
+        values: Digests.
+        sizes: Bytes.
+        paths: Its path in each experiment, where only the name of a folder differs; else empty.
+    """
 
     path: str
     role: str
     change: str
     values: tuple[str | None, ...]
     sizes: tuple[int | None, ...]
+    paths: tuple[str | None, ...] = ()
 
 
 class Comparison(msgspec.Struct, frozen=True):

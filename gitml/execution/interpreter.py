@@ -81,6 +81,12 @@ def find_interpreter(argv: Sequence[str], cwd: Path, env: Mapping[str, str]) -> 
     environments, and the first line of scripts. A shell script or a program of another kind has
     no interpreter that could be known before it runs.
     """
+    program = find_program(argv, cwd, env)
+    return _without_shim(program, cwd, env) if program else None
+
+
+def find_program(argv: Sequence[str], cwd: Path, env: Mapping[str, str]) -> Path | None:
+    """Return what `find_interpreter` finds before it looks behind shims; nothing is started."""
     rest = _unwrapped(list(argv), cwd)
     if not rest:
         return None
@@ -92,9 +98,7 @@ def find_interpreter(argv: Sequence[str], cwd: Path, env: Mapping[str, str]) -> 
     program = _which(rest[0], cwd, env)
     if program is None:
         return None
-    if _PYTHON.match(program.name):
-        return _without_shim(program, cwd, env)
-    return _of_script(program, cwd, env)
+    return program if _PYTHON.match(program.name) else _of_script(program, cwd, env)
 
 
 def describe(executable: Path, cache: Path) -> Interpreter:
@@ -173,8 +177,7 @@ def _of_script(program: Path, cwd: Path, env: Mapping[str, str]) -> Path | None:
     words = _unwrapped(words, cwd)
     if not words or not _PYTHON.match(os.path.basename(words[0])):
         return None
-    found = _which(words[0], cwd, env)
-    return _without_shim(found, cwd, env) if found else None
+    return _which(words[0], cwd, env)
 
 
 def _without_shim(python: Path, cwd: Path, env: Mapping[str, str]) -> Path | None:

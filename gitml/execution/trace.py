@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from gitml.execution.children import Child, Report
 from gitml.execution.trace_lines import Line, as_number, read_lines
 from gitml.execution.trace_paths import Locations
 
@@ -51,9 +52,12 @@ class Trace(msgspec.Struct, frozen=True, omit_defaults=True):
         listed: Folders that the program itself listed.
         missing: Paths whose opening failed because they don't exist.
         network: Whether a connection to another address than loopback was seen.
+        piped: Whether standard input was a file, and was read.
         facts: What processes said about their libraries when they ended: `torch.cuda`,
             `torch.threads`, `blas`, …
         processes: How many Python processes reported.
+        children: Programs that these started.
+        reports: The Python programs that began, forks left out.
     """
 
     observed: bool = False
@@ -65,8 +69,11 @@ class Trace(msgspec.Struct, frozen=True, omit_defaults=True):
     listed: frozenset[str] = frozenset()
     missing: frozenset[str] = frozenset()
     network: bool = False
+    piped: bool = False
     facts: dict[str, Any] = {}
     processes: int = 0
+    children: tuple[Child, ...] = ()
+    reports: tuple[Report, ...] = ()
 
 
 def read_trace(folder: Path) -> Trace:
@@ -104,8 +111,11 @@ class _Union:
         self.missing: set[str] = set()
         self.bulk: set[str] = set()
         self.network = False
+        self.piped = False
         self.facts: dict[str, Any] = {}
         self.processes: set[str] = set()
+        self.children: list[Child] = []
+        self.reports: list[Report] = []
         self.stamp = 0
 
     def add(self, line: Line) -> None:
@@ -136,8 +146,12 @@ class _Union:
                 self.bulk.add(self.where.real(first))
             case "X":
                 self.network = True
+            case "Z":
+                self.piped = True
             case "F":
                 self.tell(first, line.value)
+            case "P":
+                self.start(line)
             case "H":
                 self.meet(line)
 
@@ -165,9 +179,24 @@ class _Union:
         if known is None or (isinstance(known, list) and len(known) < len(value)):
             self.facts[name] = value
 
+    def start(self, line: Line) -> None:
+        kind, folder, *words = line.fields
+        self.children.append(
+            Child(
+                kind=kind.removesuffix("-hidden"),
+                hidden="hidden" in kind,
+                parent=line.file.partition("-")[0],
+                time=line.time,
+                folder=folder,
+                words=tuple(words),
+            )
+        )
+
     def meet(self, line: Line) -> None:
         about = line.header
         self.processes.add(line.file)
+        if "again" not in about:
+            self.reports.append(Report(about.get("pid", ""), about.get("ppid", ""), line.time))
         if not self.stamp:
             self.stamp = as_number(about.get("stamp", ""))
         executable = about.get("executable", "")
@@ -196,6 +225,9 @@ class _Union:
             listed=frozenset(self.listed),
             missing=frozenset(self.missing - self.read.keys() - self.written.keys()),
             network=self.network,
+            piped=self.piped,
             facts=self.facts,
             processes=len(self.processes),
+            children=tuple(self.children),
+            reports=tuple(self.reports),
         )

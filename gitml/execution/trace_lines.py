@@ -20,7 +20,8 @@ _LONGEST = 64 * 1024
 _MOST = 20_000_000
 _ESCAPED = re.compile(r"\\(.)")
 _ESCAPES = {"n": "\n", "t": "\t"}
-_PATHS = {"W": 1, "E": 1, "I": 1, "M": 1, "L": 1, "B": 1, "N": 2, "X": 0}
+_KINDS = ("spawn", "exec", "spawn-hidden", "exec-hidden", "hidden")
+_PATHS = {"W": 1, "E": 1, "I": 1, "M": 1, "L": 1, "B": 1, "N": 2, "X": 0, "Z": 0}
 
 
 class Line(msgspec.Struct):
@@ -62,6 +63,7 @@ def read_lines(file: Path) -> Iterator[Line]:
             if fields[0] == "H" and len(fields) == 3:
                 header = yield from _header(header, fields[1], fields[2], file.name)
             elif header is not None and (line := _parse(fields)):
+                line.file = file.name
                 yield line
 
 
@@ -107,7 +109,9 @@ def _parse(fields: list[str]) -> Line | None:
     if operation == "R":
         modified = as_number(rest[1]) if len(rest) == 2 else 0
         return Line("R", time, rest[:1], value=modified) if rest and _is_path(rest[0]) else None
-    if operation == "S":
+    if operation == "P":
+        good = len(rest) > 2 and _is_path(rest[1]) and rest[0] in _KINDS
+    elif operation == "S":
         good = len(rest) == 2 and _is_path(rest[0]) and "/" not in rest[1]
     else:
         good = len(rest) == _PATHS.get(operation, -1) and all(_is_path(path) for path in rest)

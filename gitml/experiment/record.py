@@ -22,6 +22,7 @@ PATH = f"{FOLDER}/experiment.json"
 LOCK_PATH = f"{FOLDER}/pylock.toml"
 HISTORY_PATH = f"{FOLDER}/history.jsonl"
 LOG_PATH = f"{FOLDER}/log.txt"
+PARTITION_PATH = f"{FOLDER}/partition.csv"
 TENSORS_FOLDER = f"{FOLDER}/tensors"
 
 Status = Literal["completed", "failed"]
@@ -52,12 +53,15 @@ class Lock(msgspec.Struct, frozen=True, omit_defaults=True):
             not over the bytes of the file.
         packages: Normalised name → version of every distribution in the interpreter.
         unlocked: Names that could not be pinned to a source.
+        sources: Normalised name → where it came from, for what didn't come from an index:
+            `editable`, `local`, `url <address>`, or `git <commit>` (and other such systems).
     """
 
     state: Literal["complete", "partial", "none"] = "none"
     digest: str = ""
     packages: dict[str, str] = {}
     unlocked: tuple[str, ...] = ()
+    sources: dict[str, str] = {}
 
 
 class Nearest(msgspec.Struct, frozen=True, omit_defaults=True):

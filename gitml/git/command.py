@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from gitml.errors import RepositoryError
@@ -44,6 +45,11 @@ DURABLE = ("-c", "core.fsync=loose-object,reference,pack,pack-metadata")
 PRIVATE = ("-c", "core.splitIndex=false")
 
 PROTOCOLS = "file:git:http:https:ssh"
+
+
+# Programs that Git starts by itself when the configuration names them. A checked-in folder of hooks
+# is a common one.
+_STARTED = (("core.hooksPath", os.devnull), ("core.fsmonitor", "false"))
 
 
 class GitFailed(RepositoryError):
@@ -104,6 +110,24 @@ def _protocols(wanted: str | None) -> str:
     return ":".join(name for name in PROTOCOLS.split(":") if name in wanted.split(":"))
 
 
+@contextmanager
+def no_hooks() -> Iterator[None]:
+    """As long as this lasts, no Git of this process starts a hook or a file system monitor."""
+    before = {name: value for name, value in os.environ.items() if name.startswith("GIT_CONFIG_")}
+    count = before.get("GIT_CONFIG_COUNT", "0")
+    first = int(count) if count.isdigit() else 0
+    for number, (key, value) in enumerate(_STARTED, start=first):
+        os.environ[f"GIT_CONFIG_KEY_{number}"] = key
+        os.environ[f"GIT_CONFIG_VALUE_{number}"] = value
+    os.environ["GIT_CONFIG_COUNT"] = str(first + len(_STARTED))
+    try:
+        yield
+    finally:
+        for name in [name for name in os.environ if name.startswith("GIT_CONFIG_")]:
+            del os.environ[name]
+        os.environ.update(before)
+
+
 def executable() -> str:
     """Return the path of the git program.
 
@@ -112,7 +136,9 @@ def executable() -> str:
     """
     global _executable
     if not _executable:
-        found = shutil.which("git")
+        # A `git` in the folder that one happens to stand in may be anybody's.
+        folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
+        found = shutil.which("git", path=os.pathsep.join(filter(os.path.isabs, folders)))
         if not found:
             raise RepositoryError(
                 "git was not found on PATH.", hint="Install Git 2.36 or newer, then try again."

@@ -76,6 +76,19 @@ def read_commit(git: Git, revision: str) -> Commit | None:
     return _parse(done.stdout.removesuffix(b"\0").split(b"\0"))
 
 
+def read_commits(git: Git, oids: Sequence[str]) -> list[Commit]:
+    """Return commits by their ids, in that order.
+
+    Raises:
+        GitFailed: if one of them isn't here.
+    """
+    request = "".join(f"{oid}\n" for oid in oids).encode()
+    arguments = (*_log_arguments(), "--no-walk=unsorted", "--stdin")
+    fields = git.run(*arguments, stdin=request).split(b"\0") if oids else []
+    starts = range(0, len(fields) - 1, _FIELD_COUNT)
+    return [_parse(fields[start : start + _FIELD_COUNT]) for start in starts]
+
+
 def list_refs(git: Git, *patterns: str) -> dict[str, str]:
     """Return full reference name → object id for the references at and below the patterns."""
     # Git takes a plain pattern as a folder, too, but one with a wildcard only as a whole name.

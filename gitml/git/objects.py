@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ from typing import IO
 
 from gitml.errors import RepositoryError
 from gitml.git.command import DURABLE, Git, executable
+from gitml.git.loose import SMALL_BYTES, SMALL_FILES, write_loose
 from gitml.git.offline import without_promises
 
 # Fewer bytes than the smallest pipe holds, so that neither side can block while the other writes.
@@ -44,7 +46,7 @@ class ObjectReader:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._close()
+        self.close()
 
     def read_many(self, names: Iterable[str]) -> Iterator[bytes | None]:
         """Yield the content of each object in order; None for what is missing.
@@ -116,12 +118,13 @@ class ObjectReader:
             raise RepositoryError(
                 "git cat-file ended early.", hint="`git fsck` says whether the repository is sound."
             )
-        self._close()
+        self.close()
         self._owed = 0
         self._by_id_only = True
         self._process = _start(self._git, without_promises(self._git))
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """End the process."""
         assert self._process.stdin and self._process.stdout
         with suppress(OSError):
             self._process.stdin.close()
@@ -165,6 +168,8 @@ def read_object(git: Git, name: str) -> bytes | None:
 
 def write_blob(git: Git, data: bytes) -> str:
     """Write `data` as a blob, without any filter, and return its object id."""
+    if written := write_loose(git, [data]):
+        return written[0]
     return git.text(*DURABLE, "hash-object", "-w", "-t", "blob", "--stdin", stdin=data)
 
 
@@ -179,6 +184,8 @@ def write_blobs(git: Git, contents: Mapping[str, bytes], folder: Path) -> dict[s
     Raises:
         RepositoryError: if the objects can't be written.
     """
+    if (written := write_loose(git, list(contents.values()))) is not None:
+        return dict(zip(contents, written, strict=True))
     folder.mkdir(parents=True, exist_ok=True)
     files = []
     try:
@@ -201,6 +208,8 @@ def write_files(git: Git, paths: Iterable[Path]) -> list[str]:
     listed = [str(path) for path in paths]
     if not listed:
         return []
+    if (written := _write_small(git, listed)) is not None:
+        return written
     plain = [path for path in listed if not _is_odd(path)]
     oids: dict[str, str] = {}
     if plain:
@@ -212,6 +221,17 @@ def write_files(git: Git, paths: Iterable[Path]) -> list[str]:
         if path not in oids:
             oids[path] = write_blob(git, _read_file(git.folder / path))
     return [oids[path] for path in listed]
+
+
+def _write_small(git: Git, paths: list[str]) -> list[str] | None:
+    """Write a few small files without Git; None if they aren't."""
+    places = [git.folder / path for path in paths[: SMALL_FILES + 1]]
+    try:
+        if len(places) > SMALL_FILES or any(os.path.getsize(at) > SMALL_BYTES for at in places):
+            return None
+        return write_loose(git, [place.read_bytes() for place in places])
+    except OSError:
+        return None
 
 
 def _is_odd(path: str) -> bool:

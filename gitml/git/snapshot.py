@@ -6,10 +6,12 @@ import os
 import shutil
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
+from gitml.background import begin
 from gitml.errors import RepositoryError
 from gitml.git.command import DURABLE, PRIVATE, Git, GitFailed, join_nul, split_nul
 from gitml.git.repository import Repository
@@ -122,17 +124,24 @@ def take_snapshot(
     private = repository.git.with_index(index)
     _copy_index(repository, private, index)
     untracked, too_large = _take_in(repository, private, status, large, leave_out)
+    tree = begin(partial(_tree, repository, private, status, untracked))
     entries, hidden = _list_index(repository.root, private)
     if hidden:
+        tree()  # of what Git was told to see: the index must not be written by two
         _reveal(private, *hidden)
         status = _status(private)
         untracked, too_large = _take_in(repository, private, status, large, leave_out)
         entries, _ = _list_index(repository.root, private)
+        return Snapshot(_tree(repository, private, status, untracked), status, entries, too_large)
+    return Snapshot(tree(), status, entries, too_large)
+
+
+def _tree(
+    repository: Repository, private: Git, status: WorkTreeStatus, untracked: Collection[str]
+) -> str:
     if repository.head and not (status.dropped or status.deleted or status.changed or untracked):
-        tree = repository.git.text("rev-parse", "HEAD^{tree}")
-    else:
-        tree = private.text(*DURABLE, *PRIVATE, "write-tree")
-    return Snapshot(tree, status, entries, too_large)
+        return repository.git.text("rev-parse", "HEAD^{tree}")
+    return private.text(*DURABLE, *PRIVATE, "write-tree")
 
 
 def _take_in(

@@ -26,6 +26,7 @@ from gitml.history.store import Store
 
 if TYPE_CHECKING:
     from gitml.experiment.record import Record
+    from gitml.git.objects import ObjectReader
     from gitml.history.expression import Query
     from gitml.history.ordering import Sort
 
@@ -57,6 +58,7 @@ class Index:
         self.declared = Goals()
         self._repository = repository
         self._store = Store(repository, progress)
+        self._reader: ObjectReader | None = None  # of records, once one is asked for
 
     def __enter__(self) -> Index:
         return self
@@ -66,6 +68,7 @@ class Index:
 
     def close(self) -> None:
         """Close the index's file."""
+        self._stop_reading()
         self._store.close()
 
     def refresh(self) -> None:
@@ -158,12 +161,15 @@ class Index:
         """
         # Listing reads no record, so it doesn't pay for what reading one needs.
         from gitml.experiment.record import PATH, decode
-        from gitml.git.objects import read_object
+        from gitml.git.objects import ObjectReader
 
+        if self._reader is None:
+            self._reader = ObjectReader(self._repository.git)
         try:
-            data = read_object(self._repository.git, f"{commit}:{PATH}")
+            data = self._reader.read(f"{commit}:{PATH}")
         except RepositoryError:
             data = None
+            self._stop_reading()
         if data is None:
             raise NotFoundError(
                 f"The commit {commit[:12]} has no readable {PATH}.",
@@ -171,8 +177,15 @@ class Index:
                 "otherwise `git fsck` says whether the repository is sound.",
             )
         record = decode(data, f"{PATH} of {commit[:12]}")
-        self._complete(commit, data)
+        row = self.find(commit)
+        if row is not None and not row.complete:
+            self.complete([commit])
         return record
+
+    def complete(self, commits: Sequence[str]) -> None:
+        """Read the records of experiments again that came into this clone after their commits."""
+        if commits:
+            self._store.complete(commits)
 
     def output_paths(self, command: str = "") -> set[str]:
         """Return every path that a recorded run wrote; with a command's digest, only its runs."""
@@ -288,12 +301,10 @@ class Index:
     def _ask(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         return self._store.guarded(lambda connection: connection.execute(sql, values).fetchall())
 
+    def _stop_reading(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+        self._reader = None
+
     def _number(self, sql: str, values: Sequence[Any] = ()) -> int:
         return int(self._ask(sql, values)[0][0])
-
-    def _complete(self, commit: str, data: bytes) -> None:
-        row = self.find(commit)
-        if row is not None and not row.complete:
-            from gitml.history.unindexed import read_again
-
-            self._store.complete(commit, lambda: read_again(self._repository, commit, data))

@@ -24,14 +24,17 @@ def refresh(
     Raises:
         sqlite3.Error: if the index is damaged or can't be written.
     """
-    if _is_current(database.connection, studies(repository), _shallow(repository)):
+    before = _tips(database.connection)  # read first: see below
+    present, shallow = studies(repository), _shallow(repository)
+    if _is_current(database.connection, present, shallow):
         return []
     with database.writing() as connection:
         # Another process may have done the work while this one waited, and more: with what the
         # branches were before, its newest experiments would count as lost.
-        present, shallow = studies(repository), _shallow(repository)
-        if _is_current(connection, present, shallow):
-            return []
+        if _tips(connection) != before:
+            present, shallow = studies(repository), _shallow(repository)
+            if _is_current(connection, present, shallow):
+                return []
         if _state(connection, "shallow") != shallow:
             # Lines end elsewhere now, and a walk would stop at what is known.
             for table in _TABLES:
@@ -44,8 +47,11 @@ def refresh(
 
 
 def _is_current(connection: sqlite3.Connection, present: dict[str, str], shallow: str) -> bool:
-    stored = dict(connection.execute("SELECT ref, oid FROM tips").fetchall())
-    return stored == present and _state(connection, "shallow") == shallow
+    return _tips(connection) == present and _state(connection, "shallow") == shallow
+
+
+def _tips(connection: sqlite3.Connection) -> dict[str, str]:
+    return dict(connection.execute("SELECT ref, oid FROM tips").fetchall())
 
 
 def _state(connection: sqlite3.Connection, key: str) -> str:

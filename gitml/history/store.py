@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import msgspec
 
@@ -12,9 +12,6 @@ from gitml.git.repository import Repository
 from gitml.history import database as files
 from gitml.history.refresh import refresh
 from gitml.history.rows import Progress
-
-if TYPE_CHECKING:
-    from gitml.history.reading import Experiment
 
 _T = TypeVar("_T")
 
@@ -53,11 +50,11 @@ class Store:
 
         self.problems = self.guarded(bring)
 
-    def complete(self, commit: str, read: Callable[[], Experiment]) -> None:
-        """Store an experiment again whose record was not here before."""
+    def complete(self, commits: Sequence[str]) -> None:
+        """Store experiments again whose records were not here before."""
         from gitml.history.update import complete
 
-        self.guarded(lambda _: complete(self._database, commit, read))
+        self.guarded(lambda _: complete(self._repository, self._database, commits))
 
     def guarded(self, question: Callable[[sqlite3.Connection], _T]) -> _T:
         """Ask; if the file turns out to be damaged or unusable, ask tables that aren't."""

@@ -10,18 +10,9 @@ from gitml.experiment.record import PATH
 from gitml.git.log import read_commit
 from gitml.git.objects import read_object
 from gitml.git.repository import Repository
-from gitml.history.reading import Experiment, interpret
+from gitml.history.reading import interpret
 from gitml.history.rows import Row
 from gitml.history.walk import Step
-
-
-def read_again(repository: Repository, commit: str, data: bytes) -> Experiment:
-    """Return what the index stores for a commit whose record is `data`.
-
-    Raises:
-        NotFoundError: if there is no such commit.
-    """
-    return interpret(_step(repository, commit), data)
 
 
 def read_unindexed(repository: Repository, commit: str) -> Row | None:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from gitml.errors import RepositoryError
-from gitml.experiment.message import ABOUT
+from gitml.experiment.message import ABOUT, parse
+from gitml.git.log import read_commits
 from gitml.git.repository import Repository
 from gitml.history.branches import study_of
 from gitml.history.contents import forget_outputs, store_event, store_experiment
 from gitml.history.database import Database
 from gitml.history.folding import fold_events
 from gitml.history.lines import extend, node_of, rebuild, settle
-from gitml.history.reading import Experiment, read_records
+from gitml.history.reading import read_records
 from gitml.history.rows import Progress
 from gitml.history.walk import Step, walk
 
@@ -122,15 +123,20 @@ def _store_steps(
             store_event(connection, numbers[step.commit.oid], step, about)
 
 
-def complete(database: Database, oid: str, read: Callable[[], Experiment]) -> None:
-    """Store an experiment again, now that its record is here.
+def complete(repository: Repository, database: Database, oids: Sequence[str]) -> None:
+    """Store experiments again, now that their records are here.
 
     Raises:
+        RepositoryError: if Git can't read the commits.
         sqlite3.Error: if the index is damaged or can't be written.
     """
+    commits = read_commits(repository.git, oids)
+    steps = [Step(commit, parse(commit.message), commit.parents[:1]) for commit in commits]
+    entries = list(read_records(repository, steps))
     with database.writing() as connection:
-        number = node_of(connection, oid).id
-        forget_outputs(connection, [number])
-        store_experiment(connection, number, read())
-        settle(connection, [number])
-        fold_events(connection, [oid])
+        numbers = [node_of(connection, step.commit.oid).id for step in steps]
+        forget_outputs(connection, numbers)
+        for number, (_, entry) in zip(numbers, entries, strict=True):
+            store_experiment(connection, number, entry)
+        settle(connection, numbers)
+        fold_events(connection, oids)

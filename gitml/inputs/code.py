@@ -13,6 +13,7 @@ import msgspec
 
 from gitml.inputs.inert import Rule, inert_rule
 from gitml.inputs.manifest import CodeInput, ModuleInput
+from gitml.values import digest
 
 _REGULAR = ("100644", "100755")
 _PYTHON = (".py", ".pyw")
@@ -90,8 +91,9 @@ def code_input(
     Args:
         entries: The snapshot's files.
         rules: What the project says about its files.
-        reached: Python files that the run imported or opened, from the repository's root.
-        opened: All files of the snapshot that the run opened, so that inert ones count too.
+        reached: Python files that the run executed, from the repository's root.
+        opened: All files of the snapshot that the run opened, so that inert ones count too. A
+            Python file that was only read as text counts by its bytes: its comments may be data.
         observed: Whether the run was observed. If not, everything counts.
         listed: Folders of the repository that the program listed itself.
         syntax_of: (path, object id) → syntax digest.
@@ -112,7 +114,9 @@ def code_input(
             if not rules.is_module(path):
                 inert_opened.append(path)
         if entry.mode in _REGULAR and _by_syntax(path, rules, was_seen):
-            if was_seen or not observed:
+            if was_seen and path not in reached and path.endswith(_PYTHON):
+                modules[path] = ModuleInput(entry.oid, digest(["text", entry.oid]))
+            elif was_seen or not observed:
                 modules[path] = ModuleInput(entry.oid, syntax_of(path, entry.oid))
             continue
         others.append(f"{path}\0{entry.mode} {entry.oid}\n")

@@ -43,11 +43,14 @@ class ImportContext(msgspec.Struct, frozen=True):
         imported: Top-level names that the run imported from libraries.
         mentioned: Gives the identifiers in the sources that the run reached (`words_in`), asked
             only when a Python file is new: `try: import local_settings` would now succeed.
+        folders: Gives the folders that there were already, asked as seldom: a new one can be
+            imported like a module.
     """
 
     roots: tuple[str, ...] = ("",)
     imported: frozenset[str] = frozenset()
     mentioned: Names | None = None
+    folders: Names | None = None
 
 
 def which_changed(
@@ -110,6 +113,7 @@ class _Newcomer:
         self._modules = recorded.modules
         self._context = context
         self._words: Collection[str] | None = None
+        self._before: Collection[str] | None = None
         folders = set()
         for path in recorded.modules:
             parts = path.split("/")
@@ -132,7 +136,18 @@ class _Newcomer:
             or f"{subject}/__init__.py" in self._modules
             or (home in self._context.roots and self._shadows(name))
             or name in self._mentioned()
+            or any(part in self._mentioned() for part in self._new_folders(folder))
         )
+
+    def _new_folders(self, folder: str) -> Collection[str]:
+        """Return the names of the folders in a path that weren't there before."""
+        if self._context.folders is None or not folder:
+            return ()
+        parts = folder.split("/")
+        above = ("/".join(parts[:depth]) for depth in range(1, len(parts) + 1))
+        if self._before is None:
+            self._before = frozenset(self._context.folders())
+        return [path.rpartition("/")[2] for path in above if path not in self._before]
 
     def _is_listed(self, folder: str, file: str) -> bool:
         """Return whether a program that listed what it listed would come across a file."""

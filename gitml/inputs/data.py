@@ -59,6 +59,9 @@ _TEMPORARY = re.compile(
     r"|\.X[^/]*|__KMP[^/]*|gitml[-_][^/]*)(?:/|\.|\Z)"
 )
 
+# Of these what earlier runs left is no data either: it is found again by the code it was made of.
+_COMPILED = re.compile(r"(?:torchinductor|triton|numba|torch_extensions)(?:[_-][^/]*)?\Z")
+
 
 class Places(msgspec.Struct, frozen=True):
     """Where things are on the machine of a run; all absolute and real.
@@ -186,6 +189,8 @@ def outside_reads(
         if home and path.startswith(home) and _HOME_NOISE.match(path[len(home) :]):
             continue
         top = _temporary_top(path, temporary)
+        if top and _COMPILED.match(top.rpartition("/")[2]):
+            continue
         if top and appeared is not None:
             if appeared(path):
                 continue

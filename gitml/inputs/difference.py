@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 import msgspec
 
 from gitml.inputs.code_change import CodeChange
+from gitml.inputs.folding import folded_alike
 from gitml.inputs.manifest import (
     CodeInput,
     CommandInput,
@@ -16,6 +17,7 @@ from gitml.inputs.manifest import (
     PartitionInput,
 )
 from gitml.inputs.settings import same
+from gitml.inputs.versions import with_build
 from gitml.values import Scalar, to_json
 
 
@@ -117,6 +119,7 @@ def compare_data(
     The same content under another name, and content that is now tracked otherwise, is said but
     doesn't count: the names that a program uses are in its settings and its code.
     """
+    recorded, planned = folded_alike([recorded, planned])
     gone = {name: item for name, item in recorded.items() if name not in planned}
     come = {name: item for name, item in planned.items() if name not in recorded}
     found = []
@@ -162,8 +165,12 @@ def compare_libraries(recorded: LibrariesInput, planned: LibrariesInput) -> list
             found.append(Difference("libraries", name, one or None, other or None))
     for name in sorted({*recorded.imported, *planned.imported}):
         versions = recorded.imported.get(name), planned.imported.get(name)
+        builds = recorded.builds.get(name, ""), planned.builds.get(name, "")
         if versions[0] != versions[1]:
             found.append(Difference("libraries", name, *versions))
+        elif builds[0] != builds[1]:
+            one, other = (with_build(versions[0] or "", build) for build in builds)
+            found.append(Difference("libraries", name, one, other))
     return found
 
 

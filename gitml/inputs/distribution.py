@@ -14,6 +14,7 @@ from gitml.inputs.secrets import mask_tokens
 
 Source = Literal["index", "url", "vcs", "editable", "local"]
 
+_BUILD = 12  # characters of a commit or digest
 _HEAD = 16_384  # name and version are at the top of METADATA; its description can be long
 _MODULE = re.compile(r"([A-Za-z_]\w*)(?:\.cpython-[\w-]+|\.abi3|\.pypy[\w-]+)?\.(?:py|so|pyd)\Z")
 _IDENTITY_LESS = ("INSTALLER", "REQUESTED", "direct_url.json", "RECORD", "uv_cache.json")
@@ -53,6 +54,19 @@ class Distribution(msgspec.Struct, frozen=True, omit_defaults=True):
 def normalised(name: str) -> str:
     """Return a distribution's name as PEP 503 has it."""
     return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def build_of(distribution: Distribution) -> str:
+    """Return what tells two installs of one version apart, or nothing for what an index has.
+
+    The commit that it was built from, else a digest of what was installed. Sources of an editable
+    install are digested elsewhere.
+    """
+    if distribution.source == "vcs" and distribution.commit:
+        return distribution.commit[:_BUILD]
+    if distribution.source in ("vcs", "url", "local"):
+        return distribution.record.removeprefix("sha256:")[:_BUILD]
+    return ""
 
 
 def read_distribution(path: Path, site: str) -> Distribution | None:

@@ -10,13 +10,18 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 
-from gitml.inputs.distribution import Distribution, normalised, read_distribution, read_egg_link
+from gitml.inputs.distribution import (
+    Distribution,
+    build_of,
+    read_distribution,
+    read_egg_link,
+)
+from gitml.inputs.remembered import recall, remember
 
-__all__ = ["Distribution", "editable_owners", "imported_versions", "installed", "normalised"]
+__all__ = ["Distribution", "builds_of", "editable_owners", "imported_versions", "installed"]
 
 _VERSION = 1
 
@@ -39,7 +44,8 @@ def installed(sites: Sequence[str], cache: Path | None = None) -> dict[str, Dist
             is the one that is imported.
         cache: JSON file to remember what was read in; derived, and any failure with it is ignored.
     """
-    known = _read_cache(cache)
+    recalled = recall(cache, _Cache)
+    known = recalled.entries if recalled is not None and recalled.version == _VERSION else {}
     entries: dict[str, _Entry] = {}
     for site in sites:
         for path in _metadata_paths(site):
@@ -54,7 +60,7 @@ def installed(sites: Sequence[str], cache: Path | None = None) -> dict[str, Dist
     # What other interpreters have stays remembered, as long as it doesn't pile up.
     if cache is not None and any(known.get(path) != entry for path, entry in entries.items()):
         kept = known if len(known) < 5_000 else {}
-        _write_cache(cache, {**kept, **entries})
+        remember(cache, _Cache(_VERSION, {**kept, **entries}))
     found: dict[str, Distribution] = {}
     for entry in entries.values():
         if entry.distribution is not None:
@@ -87,6 +93,17 @@ def imported_versions(
     return dict(sorted(found.items()))
 
 
+def builds_of(names: Iterable[str], distributions: Mapping[str, Distribution]) -> dict[str, str]:
+    """Return name → build of those that may change without a new version; see `build_of`.
+
+    Args:
+        names: Of distributions; normalised.
+        distributions: From `installed`.
+    """
+    found = {name: build_of(distributions[name]) for name in names if name in distributions}
+    return {name: build for name, build in found.items() if build}
+
+
 def editable_owners(
     modules: Iterable[str], distributions: Mapping[str, Distribution], root: str
 ) -> dict[str, tuple[str, ...]]:
@@ -112,20 +129,6 @@ def editable_owners(
     return {name: tuple(sorted(paths)) for name, paths in sorted(found.items())}
 
 
-def kind_of_change(
-    recorded: str, planned: str
-) -> Literal["same", "major", "minor", "patch", "label"]:
-    """Return which part of a version differs; `label` is the local one (`+cu121`) alone."""
-    if recorded == planned:
-        return "same"
-    one, other = (version.partition("+")[0].split(".") for version in (recorded, planned))
-    if one == other:
-        return "label"
-    if one[:1] != other[:1]:
-        return "major"
-    return "minor" if one[1:2] != other[1:2] else "patch"
-
-
 def _metadata_paths(site: str) -> list[str]:
     try:
         with os.scandir(site) as entries:
@@ -146,27 +149,3 @@ def _read(path: str, site: str) -> Distribution | None:
         return read_distribution(Path(path), site)
     except (OSError, ValueError):
         return None
-
-
-def _read_cache(path: Path | None) -> dict[str, _Entry]:
-    if path is None:
-        return {}
-    try:
-        cache = msgspec.json.decode(path.read_bytes(), type=_Cache)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return {}
-    return cache.entries if cache.version == _VERSION else {}
-
-
-def _write_cache(path: Path, entries: dict[str, _Entry]) -> None:
-    data = msgspec.json.encode(_Cache(_VERSION, entries))
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(data)
-        temporary.replace(path)
-    except (OSError, UnicodeEncodeError):
-        try:
-            temporary.unlink(missing_ok=True)
-        except OSError:
-            return

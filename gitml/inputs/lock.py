@@ -1,14 +1,16 @@
 """The lock file of an experiment: PEP 751 `pylock.toml` over everything that was installed.
 
-No wheel's hash is kept in an installed environment, so hashes and addresses come from the lock of
-the experiment before, from the project's own lock, or from `direct_url.json`. What none of them
-knows is listed under `[[tool.gitml.unlocked]]`, and the lock says that it is partial.
+No wheel's hash is kept in an installed environment, so hashes and addresses come from the project's
+own lock, from another one made for it, or from `direct_url.json`. An entry without an address is no
+valid package of the format: what only has hashes (from `poetry.lock` and requirements files) is
+listed under `[[tool.gitml.hashed]]`, and what has none under `[[tool.gitml.unlocked]]`, and then
+the lock says that it is partial.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -20,12 +22,6 @@ from gitml.values import digest
 
 _HEADER = "# Written by gitml: what was installed when the experiment ran (PEP 751).\n"
 _BLOCK = "[[packages]]\n"
-# A block as `_package` writes it; from another's lock nothing else is taken over.
-_OWN_BLOCK = re.compile(
-    r'name = "(?P<name>[a-z0-9-]+)"\nversion = "(?P<version>[A-Za-z0-9.+!_-]+)"\n'
-    r"(?P<body>(?:(?:sdist|archive|vcs) = \{[^\n]*\}\n|wheels = \[[^\n]*\]\n)+)"
-    r'\[packages\.tool\.gitml\]\nrecord = "(?P<record>[a-z0-9:]*)"\n\s*\Z'
-)
 
 
 class LockFile(msgspec.Struct, frozen=True):
@@ -33,11 +29,13 @@ class LockFile(msgspec.Struct, frozen=True):
 
     Attributes:
         data: Bytes of the `pylock.toml`; the same for the same environment.
-        state: `complete` when every distribution has a source with a hash.
+        state: `complete` when every distribution is pinned by a hash or a commit.
         digest: Over (name, version, source, address or commit, installed files), not over the
             bytes: where an index keeps a file is no difference.
-        unlocked: Names without such a source.
+        unlocked: Names of those that aren't.
         packages: Normalised name → version of everything that was installed.
+        sources: Normalised name → where it came from, for what didn't come from an index:
+            `editable`, `local`, `url <address>`, or `git <commit>` (and other such systems).
     """
 
     data: bytes
@@ -45,13 +43,13 @@ class LockFile(msgspec.Struct, frozen=True):
     digest: str
     unlocked: tuple[str, ...]
     packages: dict[str, str]
+    sources: dict[str, str] = {}
 
 
 def render_lock(
     python: str,
     distributions: Iterable[Distribution],
-    project_lock: Path | None = None,
-    previous: bytes | None = None,
+    known: Sequence[Path] = (),
     root: str = "",
 ) -> LockFile:
     """Return the lock of an environment.
@@ -59,55 +57,75 @@ def render_lock(
     Args:
         python: Version of the interpreter, such as `3.11.7`.
         distributions: All that is installed, in any order.
-        project_lock: The project's `uv.lock` or `pylock.toml`, read only for what `previous`
-            doesn't know.
-        previous: Bytes of the lock of an earlier experiment, as this function made them.
+        known: Lock files that know archives, best first; see `find_archives`.
         root: Absolute path of the repository's root. Editable installs from inside of it are the
             project itself, which the commit pins: they are left out.
     """
-    known = _own_blocks(previous) if previous else {}
-    present = sorted(
-        (d for d in distributions if not _is_project(d, root)), key=lambda d: (d.name, d.version)
-    )
-    blocks: dict[str, str] = {}
-    for item in present:
-        body = known.get((item.name, item.version, item.record))
-        if item.source == "index" and body is not None:
-            blocks[item.name] = _package(item, body)
-        elif item.source in ("url", "vcs") and (direct := _direct_body(item)):
-            blocks[item.name] = _package(item, direct)
-    missing = {d.name: d for d in present if d.name not in blocks and d.source == "index"}
-    if missing and project_lock is not None:
-        for name, archives in find_archives(project_lock, missing).items():
-            body = _archives_body(missing[name], archives)
+    present = locked_distributions(distributions, root)
+    blocks = {
+        item.name: _package(item, body)
+        for item in present
+        if item.source in ("url", "vcs") and (body := _direct_body(item))
+    }
+    hashes: dict[str, list[str]] = {}
+    missing = {d.name: d for d in present if d.source == "index"}
+    for lock in known:
+        for name, archives in find_archives(lock, missing).items():
+            fitting = _fitting(missing[name], archives)
+            body = _archives_body([archive for archive in fitting if archive.url])
             if body:
-                blocks[name] = _package(missing[name], body)
+                blocks[name] = _package(missing.pop(name), body)
+            elif fitting:
+                hashes.setdefault(name, sorted({archive.hash for archive in fitting}))
     unlocked = [item for item in present if item.name not in blocks]
     parts = [
         _HEADER,
         'lock-version = "1.0"\n',
         f"requires-python = {_quote(_requires(python))}\n",
         'created-by = "gitml"\n',
+        "" if blocks else "packages = []\n",
         *(f"\n{_BLOCK}{blocks[item.name]}" for item in present if item.name in blocks),
         f"\n[tool.gitml]\npython = {_quote(python)}\n",
-        *(_unlocked(item) for item in unlocked),
+        *(_unlocked(item, hashes.get(item.name, ())) for item in unlocked),
     ]
+    loose = tuple(item.name for item in unlocked if item.name not in hashes)
     return LockFile(
         data="".join(parts).encode("utf-8", "replace"),
-        state="partial" if unlocked else "complete",
-        digest=_digest(present),
-        unlocked=tuple(item.name for item in unlocked),
+        state="partial" if loose else "complete",
+        digest=environment_digest(present),
+        unlocked=loose,
         packages={item.name: item.version for item in present},
+        sources={item.name: text for item in present if (text := _source(item))},
     )
 
 
 def locked_versions(data: bytes) -> dict[str, str]:
-    """Return name → version of a lock that `render_lock` made, unlocked ones included."""
+    """Return name → version of a lock that `render_lock` made, with what has no address."""
     pattern = re.compile(
-        r'^\[\[(?:packages|tool\.gitml\.unlocked)\]\]\nname = "([^"\n]*)"\nversion = "([^"\n]*)"$',
+        r"^\[\[(?:packages|tool\.gitml\.(?:hashed|unlocked))\]\]\n"
+        r'name = "([^"\n]*)"\nversion = "([^"\n]*)"$',
         re.MULTILINE,
     )
     return dict(pattern.findall(data.decode("utf-8", "replace")))
+
+
+def locked_distributions(
+    distributions: Iterable[Distribution], root: str = ""
+) -> list[Distribution]:
+    """Return what a lock is about, sorted: all but what is installed from the repository itself."""
+    return sorted(
+        (d for d in distributions if not _is_project(d, root)), key=lambda d: (d.name, d.version)
+    )
+
+
+def environment_digest(distributions: Iterable[Distribution]) -> str:
+    """Return the digest of an environment: of `locked_distributions`."""
+    return digest(
+        [
+            [item.name, item.version, item.source, item.commit or item.url, item.record]
+            for item in distributions
+        ]
+    )
 
 
 def _is_project(item: Distribution, root: str) -> bool:
@@ -127,17 +145,6 @@ def _package(item: Distribution, body: str) -> str:
     )
 
 
-def _own_blocks(data: bytes) -> dict[tuple[str, str, str], str]:
-    """Return (name, version, record) → body of the packages in a lock of gitml's."""
-    text = data.decode("utf-8", "replace")
-    found = {}
-    for block in text.partition("\n[tool.gitml]\n")[0].split(f"\n{_BLOCK}")[1:]:
-        match = _OWN_BLOCK.match(block)
-        if match:
-            found[match["name"], match["version"], match["record"]] = match["body"]
-    return found
-
-
 def _direct_body(item: Distribution) -> str:
     """Return the body for what was installed from an address, or empty without a hash."""
     if item.source == "vcs":
@@ -154,15 +161,22 @@ def _direct_body(item: Distribution) -> str:
     return f"archive = {{url = {_quote(item.url)}, hashes = {{{inner}}}}}\n"
 
 
-def _archives_body(item: Distribution, archives: list[Archive]) -> str:
-    """Return the wheels that could have been installed here, else the source distribution."""
+def _fitting(item: Distribution, archives: list[Archive]) -> list[Archive]:
+    """Return the wheels that could have been installed here, else source distributions.
+
+    Hashes whose archive isn't known could be any of them.
+    """
     tags = set(item.tags)
     wheels = [a for a in archives if a.name.endswith(".whl") and tags & wheel_tags(a.name)]
+    return wheels or [archive for archive in archives if not archive.name.endswith(".whl")]
+
+
+def _archives_body(archives: list[Archive]) -> str:
+    wheels = [archive for archive in archives if archive.name.endswith(".whl")]
     if wheels:
         inner = ", ".join(_archive(wheel) for wheel in sorted(wheels, key=lambda a: a.name))
         return f"wheels = [{inner}]\n"
-    sources = [archive for archive in archives if not archive.name.endswith(".whl")]
-    return f"sdist = {_archive(sources[0])}\n" if sources else ""
+    return f"sdist = {_archive(archives[0])}\n" if archives else ""
 
 
 def wheel_tags(filename: str) -> set[str]:
@@ -178,13 +192,13 @@ def _archive(archive: Archive) -> str:
     size = f", size = {archive.size}" if archive.size else ""
     return (
         f"{{name = {_quote(archive.name)}, url = {_quote(archive.url)}{size}, "
-        f"hashes = {{sha256 = {_quote(archive.sha256)}}}}}"
+        f"hashes = {{sha256 = {_quote(archive.hash.removeprefix('sha256:'))}}}}}"
     )
 
 
-def _unlocked(item: Distribution) -> str:
+def _unlocked(item: Distribution, hashes: Sequence[str]) -> str:
     lines = [
-        "\n[[tool.gitml.unlocked]]",
+        f"\n[[tool.gitml.{'hashed' if hashes else 'unlocked'}]]",
         f"name = {_quote(item.name)}",
         f"version = {_quote(item.version)}",
         f"source = {_quote(item.source)}",
@@ -195,19 +209,21 @@ def _unlocked(item: Distribution) -> str:
         lines.append(f"tags = [{', '.join(map(_quote, item.tags))}]")
     if item.record:
         lines.append(f"record = {_quote(item.record)}")
+    if hashes:
+        lines.append(f"hashes = [{', '.join(map(_quote, hashes))}]")
     label = item.version.partition("+")[2]
     if item.source == "index" and re.fullmatch(r"cpu|cu[0-9]+|rocm[0-9.]+|xpu", label):
         lines.append(f"index = {_quote(f'the package index for {label} builds')}")
     return "\n".join(lines) + "\n"
 
 
-def _digest(items: list[Distribution]) -> str:
-    return digest(
-        [
-            [item.name, item.version, item.source, item.commit or item.url, item.record]
-            for item in items
-        ]
-    )
+def _source(item: Distribution) -> str:
+    if item.source == "index":
+        return ""
+    if item.source == "vcs":
+        kind, plus, _ = item.url.partition("+")
+        return f"{kind if plus else 'git'} {item.commit}".rstrip()
+    return f"url {item.url}" if item.source == "url" else item.source
 
 
 def _quote(text: str) -> str:
@@ -225,7 +241,7 @@ def drift(
     """Return name → (locked, installed or None) of what differs; what is installed besides is fine.
 
     Args:
-        locked: Name → version that a lock asks for.
+        locked: Name → version that a lock of gitml's has, from `locked_versions`.
         distributions: From `libraries.installed`.
     """
     found: dict[str, tuple[str, str | None]] = {}

@@ -36,7 +36,8 @@ class ModuleInput(msgspec.Struct, frozen=True, omit_defaults=True):
     Attributes:
         content: Git's object id of the bytes.
         syntax: `sha256:<hex>` of the canonical syntax tree (comments and formatting don't count);
-            of the bytes when the file can't be parsed as Python.
+            of the bytes when the file can't be parsed as Python, or when the run read it as text
+            and never executed it.
     """
 
     content: str
@@ -62,6 +63,8 @@ class CodeInput(msgspec.Struct, frozen=True, omit_defaults=True):
             the snapshot (empty when there were none).
         sources: Distribution in `editable` → its files that the run reached, relative to its
             folder.
+        ignored: Python files that Git ignores, where an import would find them, and that the run
+            didn't import; None when that isn't known.
     """
 
     modules: dict[str, ModuleInput] = {}
@@ -73,6 +76,7 @@ class CodeInput(msgspec.Struct, frozen=True, omit_defaults=True):
     absent: tuple[str, ...] = ()
     names: dict[str, str] = {}
     sources: dict[str, tuple[str, ...]] = {}
+    ignored: tuple[str, ...] | None = None
 
 
 class DataInput(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -88,6 +92,8 @@ class DataInput(msgspec.Struct, frozen=True, omit_defaults=True):
         files: Number of files for a folder, where known.
         declared: Named in the configuration or tracked by DVC, so known before a run.
         restorable: Whether the content is kept where the experiment can bring it back.
+        names: Where many files of a folder are one input: the names of those that count, packed
+            as `gitml.inputs.folding` does it; `*` for all of them.
     """
 
     kind: str
@@ -96,6 +102,7 @@ class DataInput(msgspec.Struct, frozen=True, omit_defaults=True):
     files: int = 0
     declared: bool = True
     restorable: bool = True
+    names: str = ""
 
 
 class PartInput(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -130,11 +137,14 @@ class LibrariesInput(msgspec.Struct, frozen=True, omit_defaults=True):
         python: Version such as `3.11.7`, or `""` when no Python interpreter was seen.
         implementation: `cpython`, `pypy` …
         imported: Normalised distribution name → version, local label included.
+        builds: Of those that didn't come from an index, and so may change without a new version:
+            name → the commit, or a digest of what was installed.
     """
 
     python: str = ""
     implementation: str = ""
     imported: dict[str, str] = {}
+    builds: dict[str, str] = {}
 
 
 class Manifest(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -178,7 +188,12 @@ class Manifest(msgspec.Struct, frozen=True, omit_defaults=True):
                 }
             ),
             "libraries": digest(
-                [self.libraries.implementation, self.libraries.python, self.libraries.imported]
+                [
+                    self.libraries.implementation,
+                    self.libraries.python,
+                    self.libraries.imported,
+                    *filter(None, [self.libraries.builds]),
+                ]
             ),
         }
 

@@ -6,18 +6,19 @@ data that grew puts half of the old test set into training.
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from gitml.errors import ConfigError
+from gitml.inputs.examples import counted, ids_digest, overlaps, some
 from gitml.inputs.manifest import PartInput, PartitionInput
+
+LOG_SPLIT = "log_split"
 
 _ID_COLUMNS = ("id", "ids", "example", "example_id", "sample", "sample_id", "key", "name", "index")
 _PART_COLUMNS = ("part", "split", "set", "subset", "fold", "partition")
 _GROUP_COLUMNS = ("group", "groups", "group_id")
-_NAMED = 5
 
 # Part → id → group (empty where there are none).
 _Parts = dict[str, dict[str, str]]
@@ -37,16 +38,8 @@ def read_partition(data: bytes, name: str) -> PartitionInput:
         ConfigError: if it has neither form, a part is empty, or an id or a group is in two parts;
             the message names some of them.
     """
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{name}: a partition is a UTF-8 text.") from error
-    parts = _from_json(text, name) if name.lower().endswith(".json") else _from_csv(text, name)
-    if not parts:
-        raise ConfigError(
-            f"{name} names no examples.", hint="A partition has a line `id,part` an example."
-        )
-    _refuse_overlaps({part: set(ids) for part, ids in parts.items()}, "id", name)
+    parts = _parse(data, name)
+    _refuse_overlaps(parts, "id", name)
     groups = {part: {group for group in ids.values() if group} for part, ids in parts.items()}
     _refuse_overlaps(groups, "group", name)
     return PartitionInput(
@@ -64,10 +57,31 @@ def part_input(ids: Iterable[str], groups: Iterable[str] = ()) -> PartInput:
     )
 
 
-def ids_digest(ids: Iterable[str]) -> str:
-    r"""Return `sha256:<hex>` over the sorted ids, joined by newlines."""
-    text = "\n".join(sorted(ids)).encode("utf-8", "surrogatepass")
-    return "sha256:" + hashlib.sha256(text).hexdigest()
+def ids_in(data: bytes, name: str) -> dict[str, set[str]]:
+    """Return part → ids of a CSV or JSON file; arguments and errors as of `read_partition`."""
+    return {part: set(ids) for part, ids in _parse(data, name).items()}
+
+
+def expected_partition(recorded: PartitionInput, planned: PartitionInput) -> PartitionInput:
+    """Return the partition that a planned run will have, if all else is as it was recorded.
+
+    A split that a run logs is a function of its code, data and settings.
+    """
+    logs = recorded.source == LOG_SPLIT and not planned.source
+    return recorded if logs else planned
+
+
+def _parse(data: bytes, name: str) -> _Parts:
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{name}: a partition is a UTF-8 text.") from error
+    parts = _from_json(text, name) if name.lower().endswith(".json") else _from_csv(text, name)
+    if not parts:
+        raise ConfigError(
+            f"{name} names no examples.", hint="A partition has a line `id,part` an example."
+        )
+    return parts
 
 
 def _from_csv(text: str, name: str) -> _Parts:
@@ -163,15 +177,9 @@ def _place(parts: _Parts, part: str, identifier: str, group: str, where: str) ->
         raise ConfigError(f"{where}: the id {identifier!r} is in two groups.")
 
 
-def _refuse_overlaps(parts: dict[str, set[str]], what: str, name: str) -> None:
-    known = sorted(parts)
-    for position, one in enumerate(known):
-        for other in known[position + 1 :]:
-            shared = sorted(parts[one] & parts[other])
-            if shared:
-                some = ", ".join(shared[:_NAMED]) + (", …" if len(shared) > _NAMED else "")
-                plural = "" if len(shared) == 1 else "s"
-                raise ConfigError(
-                    f"{name}: {len(shared):,} {what}{plural} in both {one} and {other}: {some}.",
-                    hint="An example that was trained on can't test; put each into one part.",
-                )
+def _refuse_overlaps(parts: Mapping[str, Collection[str]], what: str, name: str) -> None:
+    for one, other, shared in overlaps(parts):
+        raise ConfigError(
+            f"{name}: {counted(len(shared), what)} in both {one} and {other}: {some(shared)}.",
+            hint="An example that was trained on can't test; put each into one part.",
+        )

@@ -35,10 +35,10 @@ def syntax_digest(source: bytes) -> str:
 
 def parsed_digest(source: bytes) -> str | None:
     """Return the digest of the syntax tree, or None if the source can't be parsed."""
-    tree = _parse(source)
+    tree = parse(source)
     if tree is None:
         return None
-    return "sha256:" + hashlib.sha256("\n".join(_walk(tree)).encode("utf-8")).hexdigest()
+    return "sha256:" + hashlib.sha256("\n".join(walk(tree)).encode("utf-8")).hexdigest()
 
 
 def notebook_digest(data: bytes) -> str:
@@ -47,15 +47,24 @@ def notebook_digest(data: bytes) -> str:
     Cells with magics, which are no Python, count by their text. What is no notebook counts by its
     bytes. The format is nbformat 4 (`cells`), and 3 (`worksheets`).
     """
+    sources = code_cells(data)
+    if sources is None:
+        return _of_bytes(data)
+    digests = [syntax_digest(text.encode()) for text in sources if text.strip()]
+    return "sha256:" + hashlib.sha256("\n".join(["notebook", *digests]).encode()).hexdigest()
+
+
+def code_cells(data: bytes) -> list[str] | None:
+    """Return the sources of a notebook's code cells in order, or None for what is no notebook."""
     try:
         book = json.loads(data)
         sheets = [book, *book.get("worksheets", ())]
         cells = [cell for sheet in sheets for cell in sheet.get("cells", ())]
         sources = [_cell_text(cell) for cell in cells if cell.get("cell_type") == "code"]
-        digests = [syntax_digest(text.encode()) for text in sources if text.strip()]
+        "".join(sources).encode()  # half of a surrogate pair is no text
+        return sources
     except (ValueError, AttributeError, TypeError, RecursionError):
-        return _of_bytes(data)
-    return "sha256:" + hashlib.sha256("\n".join(["notebook", *digests]).encode()).hexdigest()
+        return None
 
 
 def digest_of(path: str, data: bytes) -> str:
@@ -72,7 +81,8 @@ def _of_bytes(data: bytes) -> str:
     return "sha256:" + hashlib.sha256(b"bytes\n" + data).hexdigest()
 
 
-def _parse(source: bytes) -> ast.Module | None:
+def parse(source: bytes) -> ast.Module | None:
+    """Return the syntax tree of a source, or None if it can't be parsed."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # invalid escapes are the project's business
@@ -81,7 +91,7 @@ def _parse(source: bytes) -> ast.Module | None:
         return None
 
 
-def _walk(tree: ast.AST) -> list[str]:
+def walk(tree: ast.AST) -> list[str]:
     """Return one line a node, parents first, so that equal lists mean equal trees.
 
     A line tells how many children follow for which field, so nothing can be read in two ways.

@@ -13,17 +13,19 @@ from gitml.git.trees import Change, diff_trees
 from gitml.inputs import sameness
 from gitml.inputs.arguments import PREFIX, could_be_output
 from gitml.inputs.code_change import which_changed
-from gitml.inputs.manifest import DataInput, Manifest
+from gitml.inputs.folding import paths_of
+from gitml.inputs.manifest import Manifest
+from gitml.inputs.partition import expected_partition
 from gitml.inputs.sameness import Difference
-from gitml.operations.code import SyntaxReader, code_rules, import_context
-from gitml.operations.data import hash_path, open_hashes
+from gitml.operations.candidate_data import compare_data
+from gitml.operations.code import SyntaxReader, code_rules, import_context, import_folders
+from gitml.operations.libraries import planned_libraries
+from gitml.operations.newcomers import ignored_modules, package_folders
 from gitml.operations.plan import Plan
 from gitml.operations.project import Project
 from gitml.operations.surroundings import compare_surroundings, with_folders
 from gitml.values import Scalar
 
-# Their content can't be had by reading a file.
-_UNREADABLE = ("external", "listing")
 _MAX_FILES = 1_000
 
 
@@ -41,16 +43,20 @@ def compare_with(
     """
     recorded = record.inputs
     settings = _compare_settings(project, record, plan, outputs)
-    partition = sameness.compare_partition(recorded.partition, plan.partition)
+    expected = expected_partition(recorded.partition, plan.partition)
+    partition = sameness.compare_partition(recorded.partition, expected)
     unchanged = () if settings else plan.params_files
     if not partition and project.config.partition:
         unchanged = (*unchanged, project.in_repository(project.config.partition))
+    data = compare_data(project, recorded, plan, outputs)
+    names = {difference.name for difference in data}
+    around = _compare_surroundings(project, recorded, plan, outputs)
     return [
         *sameness.compare_command(recorded.command, plan.reading.component),
         *settings,
         *_compare_code(project, record, commit, plan, outputs, unchanged),
-        *_compare_data(project, recorded, plan),
-        *_compare_surroundings(project, recorded, plan, outputs),
+        *data,
+        *(difference for difference in around if difference.name not in names),
         *partition,
         *_compare_libraries(project, recorded, plan),
     ]
@@ -123,19 +129,36 @@ def _compare_code(
     changes = [(change.path, change.old or None, change.new or None) for change in touched]
     with SyntaxReader(project) as syntax:
         changes += _changed_beside(project, plan, record.inputs, syntax, touched)
+        fresh = _newly_ignored(project, plan, record.inputs, outputs)
+        changes += fresh
         if not changes:
             return respelled
         own = {artifact.path for artifact in record.artifacts}
         own |= {f"{artifact.path}.dvc" for artifact in record.artifacts}
-        excluded = {*own, *plan.params_files, *record.inputs.data}
+        excluded = {*own, *plan.params_files, *paths_of(record.inputs.data)}
         rules = code_rules(project, excluded, plan.reading.scripts, outputs)
-        context = import_context(project, record.inputs, plan.installed, syntax)
+        context = msgspec.structs.replace(
+            import_context(project, record.inputs, plan.installed, syntax),
+            folders=lambda: _folders_before(plan, touched),
+        )
         links = [change.path for change in touched if _is_link(change)]
         found = which_changed(changes, code, rules, syntax.digest, context, links)
     # A file that is inert by rule is no code, so its change is not worth a word.
+    silent = {path for path, _, _ in fresh}
     return respelled + sameness.compare_code(
-        change for change in found if change.counts or rules.is_module(change.path)
+        change
+        for change in found
+        if change.counts
+        or change.path in code.modules
+        or (rules.is_module(change.path) and change.path not in silent)
     )
+
+
+def _folders_before(plan: Plan, differing: Collection[Change]) -> Collection[str]:
+    """Return the folders of the recorded snapshot."""
+    new = {change.path for change in differing if not change.old}
+    kept = (entry.path for entry in plan.entries if entry.path not in new)
+    return with_folders([*kept, *(change.path for change in differing if not change.new)])
 
 
 def _is_link(change: Change) -> bool:
@@ -160,21 +183,19 @@ def _changed_beside(
     return changes
 
 
-def _compare_data(project: Project, recorded: Manifest, plan: Plan) -> list[Difference]:
-    planned: dict[str, DataInput] = dict(plan.data)
-    oids = {entry.path: entry.oid for entry in plan.entries}
-    with open_hashes(project) as hashes:
-        for name, item in recorded.data.items():
-            if name in planned or item.kind in _UNREADABLE:
-                continue
-            if item.kind == "git":
-                if not item.declared and name in oids:
-                    planned[name] = DataInput("git", oids[name], declared=False)
-                continue
-            path = Path(name) if os.path.isabs(name) else project.repository.root / name
-            if path.exists():
-                planned[name] = hash_path(path, hashes)
-    return sameness.compare_data(recorded.data, planned)
+def _newly_ignored(
+    project: Project, plan: Plan, recorded: Manifest, outputs: Collection[str]
+) -> list[tuple[str, None, str]]:
+    """Return the Python files that Git ignores and that came up since, as changes."""
+    code = recorded.code
+    if code.ignored is None:
+        return []
+    folders = import_folders(project, recorded.command.program, code.modules)
+    known = {*(entry.path for entry in plan.entries), *outputs, *code.modules, *code.ignored}
+    found = ignored_modules(
+        project.repository.root, {*folders, *package_folders(code)}, {*known, *recorded.data}
+    )
+    return [(path, None, "new") for path in found]
 
 
 def _compare_surroundings(
@@ -188,22 +209,10 @@ def _compare_surroundings(
 
 
 def _compare_libraries(project: Project, recorded: Manifest, plan: Plan) -> list[Difference]:
-    present = {
-        name: plan.installed[name].version
-        for name in recorded.libraries.imported
-        if name in plan.installed
-    }
-    python = plan.interpreter
-    if (python is None or plan.guessed) and not recorded.libraries.python:
+    if (plan.interpreter is None or plan.guessed) and not recorded.libraries.python:
         return []
     versions = sameness.compare_libraries(
-        recorded.libraries,
-        msgspec.structs.replace(
-            recorded.libraries,
-            python=python.version if python else "",
-            implementation=python.implementation if python else "",
-            imported=present,
-        ),
+        recorded.libraries, planned_libraries(plan, recorded.libraries)
     )
     return versions + _compare_editable(project, recorded, plan)
 

@@ -50,13 +50,8 @@ def import_context(
     syntax: SyntaxReader,
 ) -> ImportContext:
     """Return what is known about the imports of a recorded run, to judge files that are new."""
-    folders = {"", project.folder, project.in_repository("src")}
-    for word in recorded.command.program:
-        path = project.in_repository(word)
-        if path in recorded.code.modules:
-            folders.add(os.path.dirname(path))
     return ImportContext(
-        roots=tuple(sorted(folders)),
+        roots=import_folders(project, recorded.command.program, recorded.code.modules),
         imported=frozenset(
             top
             for name in recorded.libraries.imported
@@ -67,6 +62,16 @@ def import_context(
             syntax.contents(module.content for module in recorded.code.modules.values())
         ),
     )
+
+
+def import_folders(
+    project: Project, program: Iterable[str], modules: Collection[str]
+) -> tuple[str, ...]:
+    """Return the folders that a program most likely finds its modules in."""
+    folders = {"", project.folder, project.in_repository("src")}
+    paths = (project.in_repository(word) for word in program)
+    folders.update(os.path.dirname(path) for path in paths if path in modules)
+    return tuple(sorted(folders))
 
 
 class SyntaxReader:

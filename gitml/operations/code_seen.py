@@ -13,10 +13,18 @@ from gitml.execution.trace import Trace
 from gitml.inputs.code import code_input
 from gitml.inputs.data import Places, outside_reads
 from gitml.inputs.manifest import CodeInput, DataInput
-from gitml.operations.code import SyntaxReader, code_rules, editable_sources
+from gitml.operations.code import (
+    SyntaxReader,
+    code_rules,
+    editable_sources,
+    import_folders,
+)
+from gitml.operations.newcomers import ignored_modules, package_folders
 from gitml.operations.plan import Plan
 from gitml.operations.project import Project
 from gitml.operations.surroundings import missed, names_beside, with_folders
+
+_MOST_IGNORED = 1_000
 
 
 def code_as_seen(
@@ -67,6 +75,7 @@ def code_as_seen(
 
 
 def with_surroundings(
+    project: Project,
     code: CodeInput,
     plan: Plan,
     trace: Trace,
@@ -77,6 +86,7 @@ def with_surroundings(
     """Return the code component with what could come up beside the snapshot.
 
     Args:
+        project: Where.
         code: The component without.
         plan: The inputs as far as they were known before.
         trace: What the run was seen to do.
@@ -86,8 +96,14 @@ def with_surroundings(
     """
     known = with_folders([*(entry.path for entry in plan.entries), *outputs, *plan.data])
     observed = [path for path in data if path not in plan.data]
+    observed += [path for path in code.modules if os.path.isabs(path)]
+    for name, files in code.sources.items():
+        observed += [os.path.join(plan.installed[name].folder, file) for file in files]
+    folders = {*import_folders(project, plan.reading.program, code.modules), *package_folders(code)}
+    ignored = ignored_modules(Path(roots[0]), folders, {*known, *code.modules})
     return msgspec.structs.replace(
         code,
+        ignored=ignored if len(ignored) <= _MOST_IGNORED else None,
         absent=missed((relative(path, roots) for path in trace.missing), {*outputs, *data}),
         names=names_beside(Path(roots[0]), _listed(trace, roots), observed, known),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -184,7 +185,11 @@ def _tracked(
         files=stored.files,
         restorable=small and tracked.alone and project.storage is not None,
     )
-    sentence = f"{path} changed on disk since the last `dvc add`; what is on disk counts."
+    named = shlex.quote(os.path.relpath(path, project.start or "."))
+    sentence = (
+        f"{path} changed on disk since the last `dvc add`; what is on disk counts. "
+        f"`dvc add {named}` would track it as it is."
+    )
     if not changed.restorable and not (project.storage and holds(project.storage, stored.digest)):
         sentence += " It is recorded by hash only and can't be restored."
     return changed, sentence
@@ -207,7 +212,8 @@ def _declared(
 ) -> tuple[str, DataInput | None, list[str]]:
     """Return its name, the input (None: it is among `found` already), and warnings."""
     if source.external:
-        return source.external, DataInput(kind="external", digest="", restorable=False), []
+        sentence = f"{source.external} is not captured, so nothing is more than near to it."
+        return source.external, DataInput(kind="external", digest="", restorable=False), [sentence]
     name = project.in_repository(source.path)
     if name.startswith("../"):  # what a run reads there is known by its absolute path
         name = os.path.normpath(project.repository.root / name)

@@ -15,16 +15,18 @@ from gitml.experiment.record import (
     HISTORY_PATH,
     LOCK_PATH,
     LOG_PATH,
+    PARTITION_PATH,
     PATH,
     Lock,
     Record,
     Segment,
     encode,
 )
-from gitml.inputs.lock import LockFile, render_lock
+from gitml.inputs.lock import LockFile
 from gitml.inputs.secrets import mask_argv, mask_text
 from gitml.operations.artifacts import StoredOutputs
 from gitml.operations.inputs_seen import Seen
+from gitml.operations.locking import lock_of
 from gitml.operations.measurements import Measurements
 from gitml.operations.pending import Run
 from gitml.operations.plan import Plan
@@ -58,7 +60,8 @@ class Description(msgspec.Struct, frozen=True):
     Attributes:
         record: The record.
         texts: Path in the tree → bytes, the record's own included.
-        large: The log and the history, when they are large and went to DVC storage.
+        large: The log, the history and the ids of the partition, when they are large and went to
+            DVC storage.
     """
 
     record: Record
@@ -73,12 +76,7 @@ def describe(project: Project, entry: Entry, run: Run, findings: Findings) -> De
         StorageError: if a large log or history can't be stored.
     """
     plan = run.plan
-    lock = render_lock(
-        findings.seen.manifest.libraries.python,
-        plan.installed.values(),
-        _project_lock(project),
-        root=str(project.repository.root),
-    )
+    lock = lock_of(project, plan, findings.seen.manifest.libraries.python)
     texts = {**findings.stored.texts, **plan.recorded}
     if plan.installed:
         texts[LOCK_PATH] = lock.data
@@ -148,21 +146,19 @@ def _warnings(entry: Entry, plan: Plan, findings: Findings) -> tuple[str, ...]:
 
 def _lock_summary(lock: LockFile) -> Lock:
     return Lock(
-        state=lock.state, digest=lock.digest, packages=lock.packages, unlocked=lock.unlocked
+        state=lock.state,
+        digest=lock.digest,
+        packages=lock.packages,
+        unlocked=lock.unlocked,
+        sources=lock.sources,
     )
 
 
-def _project_lock(project: Project) -> Path | None:
-    for name in ("uv.lock", "pylock.toml"):
-        if (project.root / name).is_file():
-            return project.root / name
-    return None
-
-
 def _through_storage(project: Project, texts: dict[str, bytes]) -> tuple[Artifact, ...]:
-    """Move the log and the history to DVC storage when they are large."""
+    """Move the log, the history and the ids of a partition to DVC storage when they are large."""
     moved: list[Artifact] = []
-    for path, role in ((HISTORY_PATH, "history"), (LOG_PATH, "log")):
+    roles = {HISTORY_PATH: "history", LOG_PATH: "log", PARTITION_PATH: "other"}
+    for path, role in roles.items():
         data = texts.get(path, b"")
         if len(data) < project.config.large or project.storage is None:
             continue

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
+
 from gitml.comparison.compare import Comparison, compare
 from gitml.errors import NotFoundError
+from gitml.experiment.record import Record
 from gitml.history.index import Index
 from gitml.history.resolve import resolve
 from gitml.history.rows import Progress, Row
+from gitml.operations.examples import reader
+from gitml.operations.lineage import lineage_leaks
 from gitml.operations.reading import Reading, open_reading
 
 
@@ -43,7 +48,34 @@ def diff(
         rows, notes = (named, []) if len(named) > 1 else _with_champion(reading, index, named)
         records = [index.record(row.commit) for row in rows]
         rows = [index.find(row.commit) or row for row in rows]
-    return compare(reading.repository, rows, records, everything=everything, notes=notes)
+        return _compared(reading, index, rows, records, everything=everything, notes=notes)
+
+
+def _compared(
+    reading: Reading,
+    index: Index,
+    rows: Sequence[Row],
+    records: Sequence[Record],
+    *,
+    everything: bool,
+    notes: Sequence[str],
+) -> Comparison:
+    """Return the comparison, with what the ids of the examples say about it."""
+    read = reader(reading.repository, reading.folder)
+    found = compare(
+        reading.repository,
+        rows,
+        records,
+        everything=everything,
+        notes=notes,
+        ids=lambda number: read(rows[number].commit, records[number]),
+    )
+    said = [
+        leak.sentence(row.experiment)
+        for row, record in zip(rows, records, strict=True)
+        for leak in lineage_leaks(reading.repository, index, record, row.commit, read=read).leaks
+    ]
+    return msgspec.structs.replace(found, notes=(*found.notes, *said)) if said else found
 
 
 def _with_champion(

@@ -123,6 +123,10 @@ def execute(
     if not run.isolated and run.plan.overridden:
         entry = override_params(entry, Path(run.root), run.plan.overridden)
     make_room(entry)
+    if entry.segments:  # a run that goes on logs its splits anew
+        from gitml.inputs.split_file import set_aside
+
+        set_aside(folder)
     entry = journal.update(entry, state="running", options={**entry.options, "started": _now()})
     faults.reach("run.started")
     try:

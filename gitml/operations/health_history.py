@@ -30,6 +30,7 @@ def interrupted(scene: Scene) -> Iterator[Finding]:
 def worktrees(scene: Scene) -> Iterator[Finding]:
     """Look for isolated work trees that no run uses any more."""
     from gitml.execution import journal
+    from gitml.operations.rerun_tree import active_work_trees
 
     repository = scene.repository
     work = repository.state_dir / "work"
@@ -37,6 +38,7 @@ def worktrees(scene: Scene) -> Iterator[Finding]:
         return
     entries = journal.entries(repository.state_dir / "runs")
     used = {Path(entry.worktree or entry.name).name for entry in entries}
+    used |= active_work_trees(repository)
     for path in sorted(work.iterdir()):
         if path.name not in used:
             yield Finding(

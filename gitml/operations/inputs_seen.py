@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import msgspec
 
+from gitml.execution.children import Child, unseen_programs
 from gitml.execution.trace import Trace
 from gitml.experiment.record import Nearest
 from gitml.history.index import Index
 from gitml.inputs.arguments import written_only
-from gitml.inputs.data import inside_reads, outside_reads
-from gitml.inputs.libraries import imported_versions
+from gitml.inputs.libraries import builds_of, imported_versions
 from gitml.inputs.manifest import (
     CodeInput,
     CommandInput,
-    DataInput,
     LibrariesInput,
     Manifest,
 )
@@ -26,15 +25,14 @@ from gitml.inputs.settings import parse_file
 from gitml.operations.code import code_rules
 from gitml.operations.code_seen import (
     code_as_seen,
-    places_of,
     relative,
     unversioned_modules,
     with_surroundings,
 )
-from gitml.operations.data import hash_path, open_hashes, planned_data
+from gitml.operations.data import planned_data
+from gitml.operations.data_seen import Observation, data_as_seen
 from gitml.operations.plan import Plan
 from gitml.operations.project import Project
-from gitml.operations.unversioned import unversioned_warnings
 from gitml.operations.written import Written
 from gitml.values import Scalar
 
@@ -81,19 +79,20 @@ def inputs_as_seen(
         known_outputs: Paths that recorded runs wrote.
         since: Change time (nanoseconds) of a file made just before it started.
     """
+    trace, unseen = _doubted(plan, root, trace)
     roots = (str(root), str(project.repository.root))
     read = {relative(path, roots): first for path, first in trace.read.items()}
     wrote = frozenset(path for path in trace.written if not trace.read.get(path, False))
     read_first = {path for path, first in trace.read.items() if first}
     outputs_only = written_only(plan.reading.args, wrote, str(root / plan.folder), read=read_first)
-    data, init_from, warnings = _observed_data(
-        project, index, plan, root, trace, roots, read, written, known_outputs, since
-    )
+    observation = Observation(root, trace, roots, read, written, known_outputs, since)
+    known = data_as_seen(project, index, plan, observation)
+    data = known.data
     own = {path for path in written.outputs if not read.get(path, False)}
     code = code_as_seen(project, plan, trace, roots, own, known_outputs, data)
     if root == project.repository.root:  # an isolated run sees less than the next one may
         outputs = {*known_outputs, *written.outputs}
-        code = with_surroundings(code, plan, trace, roots, data, outputs)
+        code = with_surroundings(project, code, plan, trace, roots, data, outputs)
     settings = {name: value for name, value in plan.settings.items() if name not in outputs_only}
     changed, more = _changed(project, plan, code, written, known_outputs)
     manifest = Manifest(
@@ -110,85 +109,27 @@ def inputs_as_seen(
         manifest=manifest,
         resolved=_resolved(root, written.outputs),
         environment=dict(os.environ),
-        init_from=init_from,
+        init_from=known.init_from,
         changed=changed,
-        warnings=(*warnings, *unversioned_modules(plan, code), *more),
+        warnings=(*known.warnings, *unversioned_modules(plan, code), *unseen, *more),
     )
 
 
-def _observed_data(
-    project: Project,
-    index: Index,
-    plan: Plan,
-    root: Path,
-    trace: Trace,
-    roots: tuple[str, ...],
-    read: Mapping[str, bool],
-    written: Written,
-    known_outputs: Collection[str],
-    since: int,
-) -> tuple[dict[str, DataInput], tuple[Nearest, ...], list[str]]:
-    """Add the files that were read and that neither Git nor DVC knows."""
-    data = dict(plan.data)
-    covered = tuple(f"{name.rstrip('/')}/" for name in data)
-    init_from: dict[str, Nearest] = {}
-    warnings: list[str] = []
-    unversioned: list[str] = []
-    own = {*written.outputs, *(relative(path, roots) for path in trace.written)}
-    oids = {entry.path: entry.oid for entry in plan.entries}
-    with open_hashes(project) as hashes:
-        for path in _data_read(root, trace, read, since):
-            if path in data or path in plan.params_files:
-                continue
-            if path in oids:
-                if path in own:
-                    data[path] = DataInput("git", oids[path], declared=False, restorable=False)
-                continue
-            if covered and path.startswith(covered):
-                continue
-            if path in own:
-                # What it held is gone, so nothing will ever be equal to it.
-                warnings.append(f"{path} was read and then overwritten by the run.")
-                data[path] = _gone()
-                continue
-            absolute = Path(path) if os.path.isabs(path) else root / path
-            if not absolute.is_file():
-                continue
-            if absolute.stat().st_ctime_ns >= since and root == project.repository.root:
-                warnings.append(f"{path} was read, and changed while the run went on.")
-                data[path] = _gone()
-                continue
-            item = hash_path(absolute, hashes)
-            maker = index.maker_of(item.digest)
-            if maker is not None:
-                init_from[maker.commit] = Nearest(maker.experiment, maker.commit, "")
-                item = msgspec.structs.replace(item, restorable=True)
-            elif path not in known_outputs:
-                unversioned.append(path)
-            data[path] = item
-    warnings += unversioned_warnings(unversioned, oids, project.start)
-    return data, tuple(init_from.values()), warnings
-
-
-def _gone() -> DataInput:
-    """Return an input that held something that nobody knows."""
-    return DataInput("unversioned", "", declared=False, restorable=False)
-
-
-def _data_read(root: Path, trace: Trace, read: Mapping[str, bool], since: int) -> list[str]:
-    """Return the files that may be data: those of the repository by their path from its root."""
-    places = places_of(root, trace)
-    absolute = {
-        path if os.path.isabs(path) else f"{root}/{path}": first for path, first in read.items()
-    }
-
-    def appeared(path: str) -> bool:
-        try:
-            return os.lstat(path).st_ctime_ns >= since
-        except OSError:
-            return True
-
-    return [*inside_reads(absolute, places), *outside_reads(absolute, places, appeared)]
+def _doubted(plan: Plan, root: Path, trace: Trace) -> tuple[Trace, list[str]]:
+    """Return the trace as one that nobody wrote if Python may have run unseen, and say so."""
+    if not trace.observed:
+        return trace, []
+    place = os.path.realpath(root)
+    command = Child("spawn", False, "", 0, os.path.join(place, plan.folder), plan.argv)
+    reached = {*trace.modules, *trace.read}
+    names = unseen_programs(command, trace.children, trace.reports, reached, place)
+    if not names:
+        return trace, []
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    return msgspec.structs.replace(trace, observed=False), [
+        f"The run started `{names[0]}`{more}, where gitml can't see what Python imports, so every "
+        "tracked file counts and every installed library."
+    ]
 
 
 def _libraries(plan: Plan, trace: Trace) -> LibrariesInput:
@@ -200,7 +141,10 @@ def _libraries(plan: Plan, trace: Trace) -> LibrariesInput:
     else:
         imported = {name: item.version for name, item in plan.installed.items()}
     return LibrariesInput(
-        python=first.version, implementation=first.implementation, imported=imported
+        python=first.version,
+        implementation=first.implementation,
+        imported=imported,
+        builds=builds_of(imported, plan.installed),
     )
 
 

@@ -20,6 +20,7 @@ from gitml.inputs.libraries import installed
 from gitml.inputs.manifest import DataInput, PartitionInput
 from gitml.inputs.overrides import Override, apply, parse_override
 from gitml.inputs.partition import read_partition
+from gitml.inputs.project_lock import ProjectLock
 from gitml.inputs.sameness import lookup_digest
 from gitml.inputs.secrets import MASK, looks_secret, mask_settings, secret_values
 from gitml.inputs.settings import environment_settings, matching, merge, parse_file, read_files
@@ -54,6 +55,9 @@ class Plan(msgspec.Struct, frozen=True):
         partition: The declared partition.
         lookup: Digest that finds candidates for "seen before?".
         warnings: Sentences that users should see.
+        drift: The one of them that says how the interpreter differs from the project's lock.
+        lock: What that lock asks for, where it may stand in for libraries that aren't installed.
+        synced: Whether the command first brings the environment in line with that lock.
     """
 
     argv: tuple[str, ...]
@@ -76,6 +80,9 @@ class Plan(msgspec.Struct, frozen=True):
     partition: PartitionInput
     lookup: str
     warnings: tuple[str, ...] = ()
+    drift: str = ""
+    lock: ProjectLock | None = None
+    synced: bool = False
 
 
 def make_plan(
@@ -251,7 +258,8 @@ def as_it_ran(project: Project, plan: Plan, trace: Trace) -> Plan:
             return plan
         return msgspec.structs.replace(plan, interpreter=None, installed={}, guessed=False)
     first, expected = trace.interpreters[0], plan.interpreter
-    if expected and (first.prefix, first.version) == (expected.prefix, expected.version):
+    same = expected and (first.prefix, first.version) == (expected.prefix, expected.version)
+    if same and not plan.synced:
         return msgspec.structs.replace(plan, guessed=False)
     return msgspec.structs.replace(
         plan, interpreter=first, installed=_installed(project, first), guessed=False

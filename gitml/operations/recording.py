@@ -22,9 +22,11 @@ from gitml.history.index import Index
 from gitml.operations.artifacts import Shelf
 from gitml.operations.data import changed_pointers
 from gitml.operations.description import Findings, describe
+from gitml.operations.drift import drift_as_it_ran
 from gitml.operations.inputs_seen import inputs_as_seen
 from gitml.operations.measurements import measure
 from gitml.operations.overlap import others_beside, refuse_conflicts
+from gitml.operations.partition import with_partition
 from gitml.operations.pending import Run, anchor, close_run
 from gitml.operations.plan import as_it_ran
 from gitml.operations.project import Project
@@ -86,6 +88,8 @@ def _look(project: Project, index: Index, entry: Entry, run: Run) -> Findings:
     root = Path(run.root)
     trace = read_trace(entry.path / journal.TRACE)
     plan = as_it_ran(project, run.plan, trace)
+    if plan is not run.plan:
+        plan = drift_as_it_ran(project, run.plan, plan)
     run = msgspec.structs.replace(run, plan=plan)
     here = discover(root) if run.isolated else project.repository
     known = index.output_paths()
@@ -93,6 +97,7 @@ def _look(project: Project, index: Index, entry: Entry, run: Run) -> Findings:
     written = find_written(here, question, project.config.outputs, trace)
     refuse_conflicts(project, entry, written.outputs)
     seen = inputs_as_seen(project, index, plan, root, trace, written, known, run.since)
+    seen, lists = with_partition(project, index, entry, run, seen)
     log = entry.path / journal.LOG
     measured = measure(root, project.folder, project.config, written.outputs, log)
     shelf = Shelf(
@@ -105,7 +110,9 @@ def _look(project: Project, index: Index, entry: Entry, run: Run) -> Findings:
         plan.interpreter,
     )
     shelf.put_all(written.outputs)
-    return Findings(plan, trace, seen, measured, shelf.finish())
+    stored = shelf.finish()
+    stored = msgspec.structs.replace(stored, texts={**stored.texts, **lists})
+    return Findings(plan, trace, seen, measured, stored)
 
 
 def _question(project: Project, entry: Entry, run: Run, trace: Trace, known: set[str]) -> Question:

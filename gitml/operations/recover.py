@@ -19,6 +19,7 @@ from gitml.operations.last_word import take_last_word
 from gitml.operations.pending import close_run, load_run
 from gitml.operations.project import Project, open_project
 from gitml.operations.recording import record_run
+from gitml.operations.rerun_tree import tidy
 
 
 class Recovered(msgspec.Struct, frozen=True):
@@ -41,6 +42,7 @@ def recover(start: Path, say: Callable[[str], None]) -> list[Recovered]:
     Running it again does no harm: what is recorded already is recognised.
     """
     project = open_project(start)
+    tidy(project.repository)
     found: list[Recovered] = []
     for entry in journal.entries(project.runs_dir):
         try:

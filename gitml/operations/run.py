@@ -19,6 +19,7 @@ from gitml.git.snapshot import read_status
 from gitml.history.index import Index, Row, open_index
 from gitml.inputs.sameness import Difference
 from gitml.operations.data import store_changed
+from gitml.operations.drift import with_drift
 from gitml.operations.execution import Ended, execute, prepare, reopen
 from gitml.operations.naming import reserve_name
 from gitml.operations.pending import Run, close_run
@@ -46,6 +47,7 @@ class RunRequest(msgspec.Struct, frozen=True):
         capture: Observe the output (metrics, log); without it the child has the terminal alone.
         dry_run: Say what would happen and do nothing.
         keep_failed: Record the experiment although its command failed.
+        strict_lock: Refuse to run where the environment isn't what the project's lock asks for.
     """
 
     start: Path
@@ -59,6 +61,7 @@ class RunRequest(msgspec.Struct, frozen=True):
     capture: bool = True
     dry_run: bool = False
     keep_failed: bool = False
+    strict_lock: bool = False
 
 
 class RunResult(msgspec.Struct, frozen=True):
@@ -120,6 +123,8 @@ def run(request: RunRequest, say: Callable[[str], None]) -> RunResult:
             index.output_paths(),
             status(),
         )
+        strict = request.strict_lock or project.config.strict_lock
+        plan = with_drift(project, plan, strict=strict)
         faults.reach("run.planned")
         verdict = find_seen(project, index, plan)
         if verdict.level in REUSED and request.on_duplicate != "run":

@@ -10,6 +10,7 @@ from collections.abc import Collection
 
 import msgspec
 
+from gitml.errors import GitmlError
 from gitml.experiment.record import Record
 from gitml.history.index import Index, Row
 from gitml.inputs import sameness
@@ -24,6 +25,7 @@ from gitml.values import digest
 _CANDIDATES = 25
 _NEIGHBOURS = 200
 _OVERLOOKED = 2
+_NEAREST = 3
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -74,11 +76,55 @@ def find_nearest(
     """Return `verdict`, or the nearest experiment with other settings if that is nearer."""
     if verdict.level not in ("new", "near"):
         return verdict
-    neighbour = _nearest_by_settings(index, plan, study)
-    if neighbour is None or neighbour.commit in {row.commit for row in _candidates(index, plan)}:
-        return verdict
-    record = index.record(neighbour.commit)
-    return _better(verdict, _verify(project, record, neighbour, plan, index.output_paths()))
+    known = {row.commit for row in _candidates(index, plan)}
+    outputs = index.output_paths()
+    for place, row in enumerate(neighbours(index, plan, study)):
+        if row.commit in known:
+            continue
+        try:
+            found = _verify(project, index.record(row.commit), row, plan, outputs)
+        except GitmlError:
+            if place == 0:
+                raise
+            continue  # the likeliest one was compared; this one a partial clone may not have
+        verdict = _better(verdict, found)
+    return verdict
+
+
+def find_several(
+    project: Project, index: Index, plan: Plan, study: str, verdict: Verdict, limit: int
+) -> tuple[list[Verdict], list[str]]:
+    """Return the few recorded experiments that are nearest to what is planned, the nearest first.
+
+    They are what the look-up digest finds, what has the same settings, and the nearest of the
+    study by settings (of all studies, where it has none). What `verdict` names comes first.
+
+    Args:
+        project: Where.
+        index: What is recorded.
+        plan: What is planned.
+        study: Whose experiments are neighbours.
+        verdict: What is known to be the nearest.
+        limit: At most so many.
+
+    Returns:
+        What is near, and a sentence for each experiment that may be but can't be read.
+    """
+    candidates = _candidates(index, plan)
+    rows = [*candidates[:_CANDIDATES], *_overlooked(index, plan, candidates)]
+    rows += neighbours(index, plan, study)
+    first = verdict.nearest.commit if verdict.nearest else ""
+    others = {row.commit: row for row in rows if row.commit != first}
+    outputs = index.output_paths()
+    found: list[Verdict] = []
+    problems: list[str] = []
+    for row in others.values():
+        try:
+            found.append(_verify(project, index.record(row.commit), row, plan, outputs))
+        except GitmlError as error:
+            name = row.experiment or row.commit[:12]
+            problems.append(f"{name} may be near as well, but can't be compared: {error.message}")
+    return [*([verdict] if verdict.nearest else []), *sorted(found, key=_rank)][:limit], problems
 
 
 def _candidates(index: Index, plan: Plan) -> list[Row]:
@@ -107,18 +153,32 @@ def _overlooked(index: Index, plan: Plan, candidates: Collection[Row]) -> list[R
 
 
 def _better(first: Verdict, second: Verdict) -> Verdict:
-    def rank(verdict: Verdict) -> tuple[bool, int, int]:
-        counting = sum(difference.counts for difference in verdict.differences)
-        return verdict.nearest is None, LEVELS.index(verdict.level), counting
-
-    return min(first, second, key=rank)
+    return min(first, second, key=_rank)
 
 
-def _nearest_by_settings(index: Index, plan: Plan, study: str) -> Row | None:
-    """Return the recent experiment whose settings differ in the fewest places."""
+def _rank(verdict: Verdict) -> tuple[bool, int, int]:
+    counting = sum(difference.counts for difference in verdict.differences)
+    return verdict.nearest is None, LEVELS.index(verdict.level), counting
+
+
+def neighbours(index: Index, plan: Plan, study: str) -> list[Row]:
+    """Return the recent experiments whose settings differ in the fewest places.
+
+    A branch without a study of its own, or a pull request's merge commit, has those of all studies.
+    """
+    return _by_settings(index, plan, study) or _by_settings(index, plan, None)
+
+
+def _by_settings(index: Index, plan: Plan, study: str | None) -> list[Row]:
     rows = [row for row in index.rows(study=study, limit=_NEIGHBOURS) if row.reusable]
     mine = plan.params.items()
-    return min(rows, key=lambda row: len(mine ^ row.params.items()), default=None)
+    counting = {(name, plan.settings[name]) for name in plan.settings.keys() - {*plan.seeds}}
+
+    def distance(row: Row) -> tuple[int, int]:
+        theirs = row.params.items()
+        return len(counting - theirs), len(mine ^ theirs)
+
+    return sorted(rows, key=distance)[:_NEAREST]
 
 
 def _verify(

@@ -42,22 +42,32 @@ def missed(paths: Iterable[str], known: Collection[str]) -> tuple[str, ...]:
 
 
 def names_beside(
-    root: Path, folders: Iterable[str], data: Collection[str], known: Collection[str]
+    root: Path, folders: Iterable[str], seen: Collection[str], known: Collection[str]
 ) -> dict[str, str]:
     """Return for each listed folder a digest of the names in it that are not in the snapshot.
 
     Args:
         root: The repository's root.
         folders: From the repository's root; absolute where outside of it.
-        data: Files outside of the repository that the run read: other folders there are none of
-            its business.
+        seen: Files outside of the repository that the run read or imported: folders there that
+            hold none of them are none of its business, but for those inside of a package.
         known: Paths in the repository that count elsewhere or are outputs, and their folders.
     """
-    around = with_folders(path for path in data if os.path.isabs(path))
+    outside = [path for path in seen if os.path.isabs(path)]
+    around = with_folders(outside)
+    packages = tuple(
+        path.removesuffix("__init__.py") for path in outside if path.endswith("/__init__.py")
+    )
+
+    def wanted(folder: str) -> bool:
+        if not os.path.isabs(folder):
+            return not _odd(folder)
+        return folder in around or folder.startswith(packages)
+
     return {
         folder: _digest(_names(root / folder, folder, known))
         for folder in sorted(folders)
-        if (folder in around if os.path.isabs(folder) else not _odd(folder))
+        if wanted(folder)
     }
 
 

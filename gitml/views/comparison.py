@@ -42,11 +42,11 @@ def sections(comparison: Comparison) -> list[Section]:
         _rows("Data", titles, map(_data, comparison.data), "change"),
         _rows("Partition", titles, map(_part, comparison.partition), "change"),
         _code(comparison, titles),
-        _rows("Command", titles, map(_fact, comparison.command)),
+        _command(comparison, titles),
         _rows("Artifacts", titles, map(_output, comparison.artifacts), "change"),
         _rows("Environment", titles, map(_fact, comparison.environment)),
     ]
-    if not any(section.table is not None and section.table.rows for section in found[1:]):
+    if not any(section.lines or (section.table and section.table.rows) for section in found[1:]):
         found.append(Section(lines=("Nothing differs.",)))
     return found
 
@@ -160,6 +160,20 @@ def _fact(row: Fact) -> tuple[Cell | Scalar, ...]:
     return (row.name, *_texts(row.values, row.missing))
 
 
+def _command(comparison: Comparison, titles: Sequence[str]) -> Section:
+    """Return the commands one below the other and uncut: what differs is often at their ends."""
+    shown = [values.escape(title) for title in titles]
+    names = max((values.width(row.name) for row in comparison.command), default=0)
+    widest = max(map(values.width, shown), default=0)
+    lines = []
+    for row in comparison.command:
+        for place, cell in enumerate(_texts(row.values, row.missing)):
+            name = values.escape(row.name) if place == 0 else ""
+            gap = " " * (widest - values.width(shown[place]))
+            lines.append(f"{name:<{names}}  {shown[place]}{gap}  {cell.text}")
+    return Section("Command", lines=tuple(lines))
+
+
 def _library(row: Library) -> tuple[Cell | Scalar, ...]:
     kind = row.kind if row.imported else f"{row.kind}, not imported"
     return (row.name, *_texts(row.values), _plain(kind))
@@ -171,7 +185,14 @@ def _data(row: Data) -> tuple[Cell | Scalar, ...]:
 
 def _output(row: Output) -> tuple[Cell | Scalar, ...]:
     word = f"{row.change} {row.role}" if row.role != "other" else row.change
-    return (row.path, *_contents(row.values, row.sizes), _plain(word))
+    path = _varying([path for path in row.paths if path]) or row.path
+    return (path, *_contents(row.values, row.sizes), _plain(word))
+
+
+def _varying(paths: Sequence[str]) -> str:
+    """Return the path that several have in common: `outputs/…/model.pt`."""
+    columns = zip(*(path.split("/") for path in paths), strict=True)
+    return "/".join(names[0] if len(set(names)) == 1 else values.ELLIPSIS for names in columns)
 
 
 def _part(row: Part) -> tuple[Cell | Scalar, ...]:

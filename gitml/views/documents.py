@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from gitml.history.rows import Row
     from gitml.inputs.difference import Difference
     from gitml.operations.check import CheckResult
+    from gitml.operations.check_champion import Rivals
+    from gitml.operations.check_since import SinceResult
     from gitml.operations.health import Finding
     from gitml.operations.init import Initialised
     from gitml.operations.run import RunResult
@@ -61,11 +63,44 @@ def run_result(result: RunResult) -> Document:
 
 def check_result(result: CheckResult) -> Document:
     """Return the document of `check --json`."""
+    more: Document = {}
+    if result.explanation is not None:
+        from gitml.views import explanation
+
+        more["explanation"] = explanation.document(result.explanation)
     return {
         "level": result.level,
         "blocked": result.blocked,
+        "duplicate": result.duplicate,
+        "result": result.outcome,
         "nearest": _nearest(result.nearest),
         "differences": differences(result.differences),
+        "applied": _nearest(result.applied),
+        "notes": list(result.notes),
+        **more,
+    }
+
+
+def since_result(result: SinceResult) -> Document:
+    """Return the document of `check --since --json`."""
+    return {
+        "since": result.since,
+        "ok": result.ok,
+        "experiments": [
+            {
+                "experiment": one.row.experiment,
+                "commit": one.row.commit,
+                "study": one.row.study,
+                "ok": one.ok,
+                "level": one.level or None,
+                "nearest": _nearest(one.nearest),
+                "metrics": plain(one.row.metrics),
+                "problems": plain(one.problems),
+            }
+            for one in result.experiments
+        ],
+        "problems": plain(result.problems),
+        "champion": _rivals(result.rivals),
         "notes": list(result.notes),
     }
 
@@ -140,6 +175,21 @@ def initialised(done: Initialised) -> Document:
         "kept": list(done.kept),
         "notes": list(done.notes),
         "commit": done.commit or None,
+    }
+
+
+def _rivals(rivals: Rivals | None) -> Document | None:
+    if rivals is None:
+        return None
+    comparison = rivals.comparison
+    return {
+        "study": rivals.study,
+        "metric": rivals.metric,
+        "goal": rivals.goal,
+        "best": _nearest(rivals.challenger),
+        "champion": _nearest(rivals.champion),
+        "comparable": comparison.comparable if comparison is not None else None,
+        "metrics": plain(comparison.metrics) if comparison is not None else [],
     }
 
 

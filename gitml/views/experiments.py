@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from gitml.errors import UsageError
+from gitml.inputs.arguments import PREFIX, could_be_output
 from gitml.values import Scalar
 from gitml.views import values
 from gitml.views.table import FIXED, Cell, Column, Rendered, Table
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from gitml.operations.listing import Active, Listing
 
 _CONSTANTS_SHOWN = 6
+_RATES = frozenset(["lr", "rate", "eta", "alpha", "step_size"])
 _TONES: dict[str, Tone] = {"failed": "bad", "unreadable": "bad"}
 
 
@@ -52,11 +55,11 @@ def listed(
     """
     if columns:
         parts = [_named(name, rows) for name in columns]
-        return Listed(_table(parts, rows))
+        return Listed(_table(_told_apart(parts), rows))
     differing, constant = _settings(rows)
     shown = [*differing, *constant] if everything else differing
     parts = [*_leading(rows), *_measured(rows, primary), *_set(shown), *_trailing(rows)]
-    return Listed(_table(parts, rows), "" if everything else _said(rows, constant))
+    return Listed(_table(_told_apart(parts), rows), "" if everything else _said(rows, constant))
 
 
 def active(runs: Sequence[Active]) -> Table:
@@ -158,6 +161,7 @@ def _settings(rows: Sequence[Row]) -> tuple[list[str], list[str]]:
     names = list(dict.fromkeys(name for row in known for name in row.params))
     if len(known) < 2:
         return names, []
+    names.sort(key=lambda name: _rank(name, [row.params.get(name) for row in known]))
     missing = object()
     differing: list[str] = []
     constant: list[str] = []
@@ -165,6 +169,36 @@ def _settings(rows: Sequence[Row]) -> tuple[list[str], list[str]]:
         found = {_key(row.params.get(name, missing)) for row in known}
         (differing if len(found) > 1 else constant).append(name)
     return differing, constant
+
+
+def _rank(name: str, found: Sequence[Scalar]) -> int:
+    """Return where a setting stands: learning rates first, then seeds and paths last."""
+    last = name.rpartition(".")[2].lower().replace("-", "_")
+    if last in _RATES or last.endswith(("_lr", "learning_rate")):
+        return 0
+    if last == "seed" or last.endswith("_seed"):
+        return 2
+    is_path = any(could_be_output(name, value) for value in found)
+    return 3 if is_path and name.startswith(PREFIX) else 1
+
+
+def _told_apart(parts: Sequence[_Part]) -> list[_Part]:
+    """Return columns of which no two have the same title: `lr` and `args.lr`."""
+    found = list(parts)
+    for start, left_out in ((f"params.{PREFIX}", "params."), ("", "")):
+        count = Counter(part.column.title for part in found)
+        found = [
+            _titled(part, part.column.key.removeprefix(left_out))
+            if count[part.column.title] > 1 and part.column.key.startswith(start)
+            else part
+            for part in found
+        ]
+    return found
+
+
+def _titled(part: _Part, title: str) -> _Part:
+    title = title or part.column.title
+    return _Part(msgspec.structs.replace(part.column, title=title), part.fill)
 
 
 def _key(value: object) -> tuple[type, object]:
@@ -176,12 +210,16 @@ def _said(rows: Sequence[Row], constant: Sequence[str]) -> str:
     if not constant:
         return ""
     row = next(row for row in rows if row.complete and not row.problem)
-    shown = [f"{_short(name)} {values.scalar(row.params[name])}" for name in constant]
+    short = Counter(map(_short, row.params))
+    shown = [
+        f"{_short(name) if short[_short(name)] == 1 else name} {values.scalar(row.params[name])}"
+        for name in constant
+    ]
     return f"the same in all: {values.listing(shown, _CONSTANTS_SHOWN)}"
 
 
 def _short(name: str) -> str:
-    return name.removeprefix("args.")
+    return name.removeprefix(PREFIX)
 
 
 def _metric(name: str, keep: int) -> _Part:

@@ -45,6 +45,7 @@ def sections(
         _artifacts(record),
         _environment(record),
         Section("Warnings", lines=tuple(values.escape(text) for text in record.warnings)),
+        Section("Reruns", lines=tuple(_reruns(events))),
         _events(events),
     ]
 
@@ -220,9 +221,20 @@ def _environment(record: Record) -> Section:
     return Section("Environment", Table(columns, tuple(rows), headed=False))
 
 
+def _reruns(events: Sequence[Event]) -> list[str]:
+    if not any(event.kind == "rerun" for event in events):
+        return []
+    from gitml.history.attestations import from_events
+    from gitml.views.rerun import attested
+
+    return attested(from_events(events))
+
+
 def _events(events: Sequence[Event]) -> Section:
     lines = []
     for event in events:
+        if event.kind == "rerun":
+            continue
         body = ", ".join(_said(key, value) for key, value in event.body.items() if value != [])
         who = values.escape(event.author)
         lines.append(

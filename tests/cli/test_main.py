@@ -43,7 +43,7 @@ def test_the_commands_are_those_of_the_design() -> None:
     assert set(COMMANDS) == {"init", "exp", "check", "doctor"}
     assert set(EXPERIMENTS) == {
         *("run", "list", "show", "diff", "apply", "note", "tag", "hide"),
-        *("push", "pull", "recover"),
+        *("push", "pull", "recover", "rerun"),
     }
 
 

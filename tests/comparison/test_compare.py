@@ -8,7 +8,6 @@ import msgspec
 import pytest
 
 from gitml.comparison.compare import Comparison, compare
-from gitml.comparison.libraries import step_of
 from gitml.errors import UsageError
 from gitml.experiment.record import Lock, Record
 from gitml.git.repository import Repository
@@ -22,6 +21,7 @@ from gitml.inputs.manifest import (
     PartInput,
     PartitionInput,
 )
+from gitml.inputs.versions import step_of
 from gitml.outputs.artifact import Artifact
 from tests.history.commits import Stream, copy_of_project, make_record
 

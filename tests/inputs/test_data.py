@@ -74,6 +74,8 @@ def test_files_in_the_repository_are_named_from_its_root() -> None:
 def test_a_file_that_came_up_in_a_temporary_folder_is_the_runs_own() -> None:
     read = {"/tmp/new.txt": True, "/tmp/tmpabcd1234/old.txt": True}
     assert outside_reads(read, PLACES, lambda path: "new" in path) == ("/tmp/tmpabcd1234/old.txt",)
+    compiled = {"/tmp/torchinductor_me/fxgraph/a": True, "/tmp/triton.csv": True}
+    assert outside_reads(compiled, PLACES, lambda path: False) == ("/tmp/triton.csv",)
 
 
 def test_a_project_in_a_temporary_folder_has_its_data_beside_it() -> None:

@@ -11,13 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from gitml.inputs.libraries import (
-    editable_owners,
-    imported_versions,
-    installed,
-    kind_of_change,
-    normalised,
-)
+from gitml.inputs.distribution import normalised
+from gitml.inputs.libraries import builds_of, editable_owners, imported_versions, installed
 
 SITE = sysconfig.get_path("purelib")
 
@@ -160,16 +155,15 @@ def test_older_kinds_of_metadata_are_read(tmp_path: Path) -> None:
     assert (found["dev"].source, found["dev"].folder) == ("editable", str(source))
 
 
-@pytest.mark.parametrize(
-    ("one", "other", "kind"),
-    [
-        ("1.2.3", "1.2.3", "same"),
-        ("1.2.3", "2.0.0", "major"),
-        ("1.2.3", "1.3.0", "minor"),
-        ("1.2.3", "1.2.4", "patch"),
-        ("1.2.3", "1.2.3.post1", "patch"),
-        ("2.1.0+cpu", "2.1.0+cu121", "label"),
-    ],
-)
-def test_versions_differ_in_their_parts(one: str, other: str, kind: str) -> None:
-    assert kind_of_change(one, other) == kind
+def test_what_may_change_without_a_new_version_has_a_build(tmp_path: Path) -> None:
+    commit = "c0ffee" * 6 + "1234"
+    for name, text in {
+        "vcs": direct(url="https://h/x", vcs_info={"vcs": "git", "commit_id": commit}),
+        "local": direct(url="file:///src/x.whl", archive_info={}),
+        "edit": direct(url="file:///src", dir_info={"editable": True}),
+    }.items():
+        make(tmp_path, name, "1", [f"{name}.py"], direct_url__json=text)
+    make(tmp_path, "index", "1", ["index.py"])
+    found = installed([str(tmp_path)])
+    builds = builds_of(["vcs", "local", "edit", "index", "nobody"], found)
+    assert builds == {"vcs": commit[:12], "local": found["local"].record[7:19]}

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitml.errors import ConfigError
-from gitml.inputs.partition import part_input, read_partition
+from gitml.inputs.manifest import PartitionInput
+from gitml.inputs.partition import expected_partition, ids_in, part_input, read_partition
 
 
 def test_the_forms_of_a_partition_mean_the_same() -> None:
@@ -40,15 +41,42 @@ def test_order_does_not_count_and_membership_does(ids: set[int], chance: object)
 def test_groups_are_digested_and_may_not_be_in_two_parts() -> None:
     found = read_partition(b"id,part,group\n1,train,g\n2,train,g\n3,test,h\n", "s.csv")
     assert found.parts["train"].groups and found.parts["train"].count == 2
-    with pytest.raises(ConfigError, match="1 group in both test and train: g"):
+    with pytest.raises(ConfigError, match="1 group in both train and test: g"):
         read_partition(b"id,part,group\n1,train,g\n2,test,g\n", "s.csv")
     with pytest.raises(ConfigError, match="two groups"):
         read_partition(b"id,part,group\n1,train,g\n1,train,h\n", "s.csv")
 
 
+def test_folds_may_share_examples_and_the_parts_of_a_fold_may_not() -> None:
+    found = read_partition(b"id,part\n1,a/train\n2,a/test\n2,b/train\n1,b/test\n", "s.csv")
+    assert {name: part.count for name, part in found.parts.items()} == {
+        "a/train": 1, "a/test": 1, "b/train": 1, "b/test": 1
+    }  # fmt: skip
+    with pytest.raises(ConfigError, match="1 id in both b/train and b/test: 1"):
+        read_partition(b"id,part\n1,a/train\n2,a/test\n1,b/train\n1,b/test\n", "s.csv")
+
+
+def test_the_ids_of_every_form_can_be_read_back() -> None:
+    rows = b"id,part,group\n1,train,g\n2,test,\n"
+    assert ids_in(rows, "s.csv") == ids_in(b'{"train": [1], "test": [2]}', "s.json")
+    assert ids_in(rows, "s.csv") == {"train": {"1"}, "test": {"2"}}
+
+
+def test_only_a_logged_split_is_expected_to_come_again() -> None:
+    parts = {"test": part_input(["1"])}
+    logged, declared = (
+        PartitionInput("log_split", parts=parts),
+        PartitionInput("s.csv", parts=parts),
+    )
+    nothing = PartitionInput()
+    assert expected_partition(logged, nothing) == logged
+    assert expected_partition(declared, nothing) == nothing
+    assert expected_partition(logged, declared) == declared
+
+
 def test_shared_ids_are_counted_and_some_are_named() -> None:
     rows = "".join(f"{number},{part}\n" for number in range(9) for part in ("train", "test"))
-    with pytest.raises(ConfigError, match=r"9 ids in both test and train: 0, 1, 2, 3, 4, …"):
+    with pytest.raises(ConfigError, match=r"9 ids in both train and test: 0, 1, 2, 3, 4, …"):
         read_partition(f"id,part\n{rows}".encode(), "s.csv")
 
 

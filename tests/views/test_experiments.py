@@ -134,3 +134,31 @@ def test_the_document_has_the_keys_of_the_design() -> None:
         "fingerprint",
     ]
     assert document["metrics"] == {"x": "NaN"}
+
+
+def test_settings_stand_in_the_order_in_which_people_look_for_them() -> None:
+    def params(number: int) -> dict[str, Any]:
+        return {
+            "args.out": f"runs/{number}",
+            "seed": number,
+            "epochs": number,
+            "optimizer.learning_rate": number,
+            "args.config": f"conf/{number}.yaml",
+        }
+
+    head = shown(row("a", 1, params=params(1)), row("b", 2, params=params(2))).splitlines()[0]
+    assert head.split()[4:] == ["optimizer.learning_rate", "epochs", "seed", "out", "config"]
+
+
+def test_no_two_columns_share_a_heading() -> None:
+    rows = [
+        row("a", 1, params={"lr": 1, "args.lr": 3, "loss": 5}),
+        row("b", 2, params={"lr": 2, "args.lr": 4, "loss": 6}),
+    ]
+    assert shown(*rows).splitlines()[0].split() == [
+        *("experiment", "created", "metrics.loss", "accuracy", "lr", "args.lr", "params.loss"),
+    ]
+    chosen = shown(*rows, columns=["lr", "args.lr"]).splitlines()[0]
+    assert chosen.split() == ["lr", "args.lr"]
+    same = listed([rows[0], row("c", 1, params=rows[0].params)])
+    assert same.constant == "the same in all: lr 1, args.lr 3, loss 5"

@@ -237,3 +237,21 @@ def test_a_comparison_fits_a_terminal() -> None:
     for width in (80, 50):
         text = sheet.text(comparison.sections(TWO), width=width)
         assert max(map(len, text.splitlines())) <= width
+
+
+def test_commands_are_never_cut_and_varying_folders_are() -> None:
+    long = " ".join(f"--option-{number} value" for number in range(20))
+    found = made_comparison(
+        "a",
+        "b",
+        command=(Fact("command", ("python a.py", f"python a.py {long}"), (False, False)),),
+        artifacts=(
+            Output(
+                *("out/2/model.pt", "weights", "changed", ("a", "b"), (1, 1)),
+                paths=("out/1/model.pt", "out/2/model.pt"),
+            ),
+        ),
+    )
+    text = sheet.text(comparison.sections(found), width=80)
+    assert f"python a.py {long}" in text
+    assert "out/…/model.pt" in text

@@ -12,18 +12,22 @@ nothing. `gitml.execution.trace` reads them; the operations:
     I path             source file of a module that was loaded
     S folder name      something of the site folder was opened, of the module or folder `name`
     B folder           so many files of it were read that they are no longer told apart
+    P kind folder words  a program that is started: `spawn` beside this one or `exec` in its place,
+                       with `-hidden` where Python in it can't be observed; `hidden` alone is a
+                       change of the environment that hides what is started from now on
     M path             not there when it was opened for reading
     L path             listed
+    Z                  standard input is a file, and was read
     X                  a connection that is not to this machine
     F name kind value  a fact about a library, told at exit
 """
 
-import atexit
 import os
 import sys
 import time
 
-from _gitml_facts import SITES, blas_facts, torch_facts  # type: ignore[import-not-found]
+from _gitml_children import Children  # type: ignore[import-not-found]
+from _gitml_facts import SITES  # type: ignore[import-not-found]
 from _gitml_paths import absolute, caller, loading, skipped, source  # type: ignore[import-not-found]
 from _gitml_writer import Writer  # type: ignore[import-not-found]
 
@@ -35,8 +39,7 @@ if MYPY:
 BULK = 1000  # files of one folder
 
 _SOURCES = (".py", ".pyw", ".so", ".pyc")
-_LISTERS = ("importlib", "_frozen_importlib", "pkgutil", "zipimport", "pkg_resources")
-_OWN = ("_gitml_observer", "_gitml_paths", "_gitml_writer", "os", "posixpath", "codecs")
+_LISTERS = ("importlib", "_frozen_importlib", "zipimport", "pkg_resources")
 
 
 class Observer(object):
@@ -53,11 +56,14 @@ class Observer(object):
         self.others = set()  # type: set[tuple[str, ...]]
         self.counts = {}  # type: dict[str, int]
         self.bulk = set()  # type: set[str]
+        self.texts = {}  # type: dict[str, int]
         self.skipped = skipped(folder)
         self.handlers = {
             "open": self.opened,
             "import": self.imported,
             "cpython.run_file": self.ran,
+            "compile": self.compiled,
+            "ctypes.dlopen": self.loaded,
             "os.rename": self.renamed,
             "os.remove": self.removed,
             "os.rmdir": self.removed,
@@ -69,6 +75,7 @@ class Observer(object):
             "sqlite3.connect": self.database,
             "socket.connect": self.connected,
         }  # type: dict[str, Callable[[tuple[Any, ...]], None]]
+        self.handlers.update(Children(self.log, folder).handlers)
 
     # What happened
 
@@ -117,6 +124,8 @@ class Observer(object):
         if name.endswith(_SOURCES) and loading():
             self.module(path)
             return
+        if name.endswith(".py"):
+            self.texts[path] = status.st_size
         self.read.add(path)
         self.counts[folder] = count = self.counts.get(folder, 0) + 1
         if count > BULK:
@@ -182,6 +191,27 @@ class Observer(object):
         if path and not self.inside(path):
             self.module(path)
 
+    def compiled(self, args):
+        # type: (tuple[Any, ...]) -> None
+        """`compile(source, filename)`: a file that was read as text turns out to be code."""
+        if not self.texts:
+            return
+        code, path = args[0], absolute(args[1])
+        if path not in self.texts:
+            if not isinstance(code, (str, bytes)):
+                return
+            size = len(code) if isinstance(code, bytes) else len(code.encode())
+            path = next((text for text, length in self.texts.items() if length == size), "")
+        if self.texts.pop(path, None) is not None:
+            self.module(path)
+
+    def loaded(self, args):
+        # type: (tuple[Any, ...]) -> None
+        """`ctypes.dlopen(name)`: without a slash it is looked up among the system's."""
+        name = args[0]
+        if isinstance(name, (str, bytes)) and "/" in os.fsdecode(name):
+            self.imported((None, name))
+
     def renamed(self, args):
         # type: (tuple[Any, ...]) -> None
         """`os.rename(src, dst, src_dir_fd, dst_dir_fd)`, by `os.replace` too."""
@@ -220,9 +250,11 @@ class Observer(object):
         # type: (tuple[Any, ...]) -> None
         """`os.listdir(path)`, `os.scandir(path)`; not when it is the import system."""
         path = absolute("." if args[0] is None else args[0])
-        if not path or self.inside(path + "/"):
+        if not path or self.inside(path + "/") or path.endswith("/__pycache__"):
             return
         frame = caller()
+        while frame is not None and frame.f_globals.get("__name__") == "pkgutil":
+            frame = frame.f_back  # it lists for whoever called it
         if frame is not None:
             name = str(frame.f_globals.get("__name__", ""))
             if name.startswith(_LISTERS) or (name == "shutil" and "rmtree" in frame.f_code.co_name):
@@ -251,71 +283,7 @@ class Observer(object):
         if host not in ("localhost", "::1", "", "0.0.0.0", "::") and not host.startswith("127."):
             self.once("X")
 
-    # At the end
-
-    def finish(self):
-        # type: () -> None
-        """Tell the facts that libraries know, and the modules that were loaded before us."""
-        try:
-            for module in list(sys.modules.values()):
-                path = getattr(module, "__dict__", {}).get("__file__")
-                if not isinstance(path, str) or any(mark in path for mark in SITES):
-                    continue
-                if path.endswith((".py", ".so")):
-                    self.imported((None, path))
-            for tell in (torch_facts, blas_facts):
-                try:
-                    for name, value in tell():
-                        self.fact(name, value)
-                except Exception:
-                    continue
-        except BaseException:
-            pass
-
-    def fact(self, name, value):
-        # type: (str, object) -> None
-        """Tell one fact; None is nothing to tell."""
-        if isinstance(value, bool):
-            self.log("F", _now(), name, "b", str(int(value)))
-        elif isinstance(value, int):
-            self.log("F", _now(), name, "i", str(value))
-        elif isinstance(value, (list, tuple)):
-            self.log("F", _now(), name, "l", *[str(item) for item in value])
-        elif value is not None:
-            self.log("F", _now(), name, "s", str(value))
-
 
 def _now():
     # type: () -> str
     return str(time.monotonic_ns())
-
-
-def _foreign(error):
-    # type: (BaseException) -> bool
-    """Return whether a signal handler of the program raised `error` while we were at work."""
-    trace = error.__traceback__
-    while trace is not None:
-        if trace.tb_frame.f_globals.get("__name__") not in _OWN:
-            return True
-        trace = trace.tb_next
-    return False
-
-
-def observe(folder):
-    # type: (str) -> None
-    """Observe this process from now on; there is no way back."""
-    observer = Observer(folder)
-    observer.writer.begin()
-    handlers = observer.handlers
-
-    def hook(event, args):
-        # type: (str, tuple[Any, ...]) -> None
-        if event in handlers:
-            try:
-                handlers[event](args)
-            except Exception as error:
-                if _foreign(error):
-                    raise
-
-    sys.addaudithook(hook)
-    atexit.register(observer.finish)

@@ -42,6 +42,7 @@ class Writer(object):
         if self.file >= 0 and self.mine():  # the parent's, after a fork
             os.close(self.file)
         self.file = -1
+        again = self.pid != 0
         self.pid = os.getpid()
         name = "%d-%d.trace" % (self.pid, time.monotonic_ns())
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
@@ -50,6 +51,8 @@ class Writer(object):
         self.identity = (status.st_dev, status.st_ino)
         self.file = _moved(file)
         about = header()
+        if again:  # no program that was started: a fork, or a file that was closed
+            about.append(("again", "1"))
         # By the file system's clock, as the files that are read later.
         about.append(("stamp", str(status.st_mtime_ns)))
         os.write(self.file, b"".join(_line(("H",) + item) for item in about))

@@ -19,10 +19,15 @@ def _observe():
     """Start the observer, if this interpreter can be observed and somebody wants it."""
     try:
         folder = os.environ.get(VARIABLE, "")
-        if folder[:1] == "/" and hasattr(sys, "addaudithook") and os.path.isdir(folder):
-            from _gitml_observer import observe  # type: ignore[import-not-found]
+        if folder[:1] != "/" or not os.path.isdir(folder):
+            return
+        if hasattr(sys, "addaudithook"):
+            from _gitml_life import observe  # type: ignore[import-not-found]
 
             observe(folder)
+        else:  # nothing of this process will be seen, so that is all there is to tell
+            with open(folder + "/" + str(os.getpid()) + "-blind.trace", "w") as file:
+                file.write("H\tformat\t1\nP\t1\thidden\t/\tpython\n")
     except Exception:
         pass
 
