@@ -6,6 +6,7 @@ import os
 import select
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from gitml.storage.durable import write_all
@@ -29,6 +30,7 @@ class Passage:
         self._held = b""
         # Without a standard stream its number may be any file, such as the log.
         self._open = {1: sys.__stdout__ is not None, 2: sys.__stderr__ is not None}
+        self._unended = False
         self._log = -1
         try:
             flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
@@ -41,6 +43,7 @@ class Passage:
         if data and self._open[stream]:
             try:
                 _write(stream, data)
+                self._unended = not data.endswith(b"\n") if stream == 1 else self._unended
             except OSError:  # nobody reads any more; the run goes on
                 self._open[stream] = False
         if self._unify:
@@ -50,7 +53,11 @@ class Passage:
         self._keep(data)
 
     def close(self) -> None:
-        """Write what was held back, and close the log."""
+        """Write what was held back, end the user's line, and close the log."""
+        if self._unended and self._open[1]:
+            # What gitml prints next, a JSON document perhaps, is on a line of its own.
+            with suppress(OSError):
+                _write(1, b"\n")
         self._keep(self._held)
         self._held = b""
         if self._log >= 0:

@@ -21,9 +21,11 @@ from gitml.inputs.distribution import (
 )
 from gitml.inputs.remembered import recall, remember
 
-__all__ = ["Distribution", "builds_of", "editable_owners", "imported_versions", "installed"]
+__all__ = ["OWN", "Distribution", "builds_of", "editable_owners", "imported_versions", "installed"]
 
 _VERSION = 1
+# A script that logs through gitml gives the same result whichever version of it takes notes.
+OWN = "gitml"
 
 
 class _Entry(msgspec.Struct, frozen=True, array_like=True):
@@ -74,7 +76,7 @@ def imported_versions(
     """Return normalised name → version of the distributions that some imports came from.
 
     A top-level name that several distributions share (a namespace such as `google`) means all of
-    them, since nothing finer was seen.
+    them, since nothing finer was seen. gitml itself never counts.
 
     Args:
         imported: (site folder, top-level name) pairs.
@@ -88,7 +90,7 @@ def imported_versions(
         owner.name: owner.version
         for site, name in imported
         for owner in owners.get((site.rstrip("/"), name.partition(".")[0]), ())
-        if owner.source != "editable"
+        if owner.source != "editable" and owner.name != OWN
     }
     return dict(sorted(found.items()))
 

@@ -12,6 +12,7 @@ import msgspec
 from gitml.execution.trace import Trace
 from gitml.inputs.code import code_input
 from gitml.inputs.data import Places, outside_reads
+from gitml.inputs.libraries import OWN
 from gitml.inputs.manifest import CodeInput, DataInput
 from gitml.operations.code import (
     SyntaxReader,
@@ -66,6 +67,7 @@ def code_as_seen(
             path: syntax.module(Path(roots[0]) / path)
             for path in sorted(_beside(plan, trace, roots[0], reached, excluded, sources))
         }
+        sources.pop(OWN, None)
         editable = {
             name: syntax.editable(plan.installed[name].folder, files)
             for name, files in sources.items()

@@ -100,7 +100,8 @@ def test_output_is_passed_through_and_logged_in_order(
     )
     outcome = run(tmp_path, code, on_output=pieces.append)
     out, err = capfdbinary.readouterr()
-    assert out == b"out 0\nout 1\nout 2\n" + bytes(range(256))
+    # The last line is ended, for what is printed next.
+    assert out == b"out 0\nout 1\nout 2\n" + bytes(range(256)) + b"\n"
     assert err == b"err 0\nerr 1\nerr 2\n"
     log = (tmp_path / "log.txt").read_bytes()
     assert log == b"".join(f"out {n}\nerr {n}\n".encode() for n in range(3)) + bytes(range(256))

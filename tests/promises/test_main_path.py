@@ -284,3 +284,9 @@ def test_plain_git_and_plain_dvc_restore_the_weights(project: Project, tmp_path:
     assert (clone / "model.bin").read_bytes() == (project.root / "model.bin").read_bytes()
     status = subprocess.run(["dvc", "status"], cwd=clone, check=True, capture_output=True)
     assert b"up to date" in status.stdout
+
+
+def test_the_json_of_a_run_is_on_a_line_of_its_own(project: Project) -> None:
+    done = project.gitml("exp", "run", "--json", "--", "sh", "-c", "printf 50%%")
+    assert done.stdout.splitlines()[0] == "50%"
+    assert json.loads(done.stdout.splitlines()[-1])["status"] == "completed"

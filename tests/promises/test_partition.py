@@ -311,3 +311,11 @@ def test_outside_of_a_run_a_script_leaves_nothing_behind(project: Project) -> No
     subprocess.run([sys.executable, "train.py"], cwd=project.root, check=True)
     assert json.loads((project.root / "metrics.json").read_text())["accuracy"]
     assert project.git("status", "--porcelain", "--ignored").split() == ["??", "metrics.json"]
+
+
+def test_gitml_itself_is_no_library_of_a_run(project: Project) -> None:
+    made = logging(project).run()
+    inputs = project.json("exp", "show", made["experiment"])["inputs"]
+    assert "gitml" not in inputs["libraries"]["imported"]
+    assert "gitml" not in inputs["code"].get("editable", {})
+    assert not [path for path in inputs["code"]["modules"] if "gitml/api" in path]
