@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -55,6 +56,7 @@ class LazyGroup(click.Group):
         entry = self.entries.get(cmd_name)
         if entry is None:
             return super().get_command(ctx, cmd_name)
+        _load_msgspec()
         module, _, attribute = entry.place.partition(":")
         command = getattr(importlib.import_module(module), attribute)
         assert isinstance(command, click.Command)
@@ -84,3 +86,19 @@ class LazyGroup(click.Group):
                 lines.append((name, command.get_short_help_str(formatter.width)))
         with formatter.section("Commands"):
             formatter.write_dl(lines)
+
+
+def _load_msgspec() -> None:
+    """Import msgspec, which every command needs, without what it doesn't need itself.
+
+    It asks typing_extensions, where that is installed, for three names that Python has had since
+    3.11, and falls back to Python's own. Importing it takes a tenth of a short command's time.
+    """
+    if "msgspec" in sys.modules or "typing_extensions" in sys.modules:
+        return
+    blocked: dict[str, Any] = {"typing_extensions": None}
+    sys.modules.update(blocked)
+    try:
+        import msgspec  # noqa: F401
+    finally:
+        del sys.modules["typing_extensions"]

@@ -148,3 +148,14 @@ def test_options_of_the_command_belong_to_the_command(
 
     with run.make_context("run", words, obj=Standing()) as ctx:
         assert (ctx.params["resume"], ctx.params["words"]) == (resume, command)
+
+
+def test_a_command_starts_without_the_typing_module_that_msgspec_asks_for() -> None:
+    code = (
+        "import sys; from gitml.cli.main import root; import click;"
+        "context = click.Context(root);"
+        "assert root.get_command(context, 'check');"
+        "assert 'msgspec' in sys.modules and 'typing_extensions' not in sys.modules;"
+        "import typing_extensions; assert typing_extensions.Buffer"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
