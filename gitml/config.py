@@ -31,10 +31,15 @@ class DataSource(msgspec.Struct, frozen=True):
 
 
 class MetricGoal(msgspec.Struct, frozen=True):
-    """What is better for a metric: `max`, `min`, or unknown (`""`)."""
+    """What is better for a metric: `max`, `min`, or unknown (`""`).
+
+    Attributes:
+        min_effect: The smallest difference that matters, in the metric's unit; 0 for any.
+    """
 
     goal: Literal["max", "min", ""] = ""
     primary: bool = False
+    min_effect: float = 0.0
 
 
 class Outputs(msgspec.Struct, frozen=True):
@@ -152,6 +157,9 @@ def from_dvc_yaml(data: bytes, config: Config | None = None, where: str = DVC_FI
 
 def _read(path: Path) -> bytes:
     try:
+        # A pipe would be waited for, and a device read for ever.
+        if path.exists() and not path.is_file():
+            raise ConfigError(f"{path.name} is no file.")
         return path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         return b""

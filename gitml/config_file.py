@@ -214,8 +214,19 @@ def _tidy(path: str) -> str:
     return path.removeprefix("./").rstrip("/") or path
 
 
+def _effect(place: _Place) -> float:
+    try:
+        number = float(place.node.value) if place.kind == "scalar" else math.nan
+    except ValueError:
+        number = math.nan
+    if not 0 <= number < math.inf:
+        raise place.wrong(f"`{place.name}` must be a number of 0 or more, such as `0.002`.")
+    return number
+
+
 def _metrics(place: _Place) -> dict[str, MetricGoal]:
     goal = _choice("max", "min")
+    readers: dict[str, _Reader] = {"goal": goal, "primary": _boolean, "min_effect": _effect}
     metrics: dict[str, MetricGoal] = {}
     if place.kind != "mapping":
         return {name: MetricGoal() for name in _texts(place)}
@@ -223,7 +234,7 @@ def _metrics(place: _Place) -> dict[str, MetricGoal]:
         if entry.kind == "scalar":
             metrics[name] = MetricGoal() if entry.value is None else MetricGoal(goal=goal(entry))
         else:
-            metrics[name] = MetricGoal(**_fields(entry, {"goal": goal, "primary": _boolean}))
+            metrics[name] = MetricGoal(**_fields(entry, readers))
         if metrics[name].primary and any(m.primary for n, m in metrics.items() if n != name):
             raise entry.wrong("two metrics are `primary`; there is one at most.")
     return metrics

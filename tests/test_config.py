@@ -240,3 +240,17 @@ metrics: [top.json]
     assert declared.params == ("p.yaml",)
     assert declared.outputs.metrics == ("x.json",)
     assert declared.outputs.plots == ("a.csv", "src/loss.csv")
+
+
+def test_a_metric_may_have_a_smallest_effect_that_matters() -> None:
+    found = config.parse(
+        b"metrics: {accuracy: {goal: max, min_effect: 0.002}, loss: {min_effect: 1e-3}}"
+    )
+    assert found.metrics["accuracy"] == MetricGoal("max", min_effect=0.002)
+    assert found.metrics["loss"] == MetricGoal(min_effect=0.001)
+
+
+@pytest.mark.parametrize("effect", ["-1", "nan", ".inf", "much", "[1]", "true", "1" * 400])
+def test_a_smallest_effect_that_makes_no_sense_is_refused(effect: str) -> None:
+    with pytest.raises(ConfigError, match=r"line 1: `metrics.a.min_effect` must be a number"):
+        config.parse(f"metrics: {{a: {{min_effect: {effect}}}}}".encode())

@@ -40,6 +40,11 @@ from gitml.cli.main import Standing
     metavar="REV",
     help="Check that every experiment that was added since REV is new, complete and sound.",
 )
+@click.option(
+    "--unpushed",
+    is_flag=True,
+    help="As --since, about every experiment that no remote is known to have.",
+)
 @click.option("--study", metavar="S", default="", help="The study to look at.")
 @click.option(
     "--explain", is_flag=True, help="Name the nearest experiments, and every input that differs."
@@ -88,6 +93,7 @@ def command(
     overrides: tuple[str, ...],
     level: str,
     since: str | None,
+    unpushed: bool,
     study: str,
     explain: bool,
     on_duplicate: Literal["block", "skip"],
@@ -108,16 +114,20 @@ def command(
     from gitml.cli.check_reports import Reports, fetch_mode, refuse
 
     with Reports(github=form == "github", dotenv=dotenv, folder=standing.start) as reports:
-        if since is not None:
+        if since is not None or unpushed:
+            if since is not None and (unpushed or not since):
+                raise click.UsageError("--since needs a revision, and --unpushed goes without.")
             given = {"-S": overrides, "A command": words, "--explain": explain}
             given["--strict-lock"] = strict_lock
-            refuse(given, "is about a run that is planned, so it can't go with --since.")
+            refuse(
+                given, "is about a run that is planned, so it can't go with --since or --unpushed."
+            )
             from gitml.operations.check_since import SinceRequest, check_since
 
             found = check_since(
                 SinceRequest(
                     start=standing.start,
-                    since=since,
+                    since=since or "",
                     study=study,
                     level=level,
                     on_duplicate=on_duplicate,
@@ -130,7 +140,7 @@ def command(
             )
             return reports.tell_since(found, form)
         given = {"--require-lock": require_lock, "--allow-unpushed": allow_unpushed}
-        refuse(given, "is about experiments that are recorded, so it needs --since.")
+        refuse(given, "is about experiments that are recorded, so it needs --since or --unpushed.")
         from gitml.operations.check import CheckRequest, check
 
         result = check(

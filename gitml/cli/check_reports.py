@@ -83,8 +83,8 @@ class Reports:
 
         if form == "github":
             output.emit(annotations.check_commands(result))
-        else:
-            output.notes(result.notes)
+        else:  # the text has the drift on a line of its own
+            output.notes(one for one in result.notes if form or one != result.drift)
         if form == "json":
             output.emit_json(documents.check_result(result))
         elif form == "md":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 import click
@@ -42,10 +42,15 @@ class LazyGroup(click.Group):
     """A group that knows the names of its commands, and imports one when it is asked for."""
 
     def __init__(
-        self, *arguments: Any, entries: Mapping[str, Entry] | None = None, **options: Any
+        self,
+        *arguments: Any,
+        entries: Mapping[str, Entry] | None = None,
+        groups: Collection[str] = (),
+        **options: Any,
     ) -> None:
         super().__init__(*arguments, **options)
         self.entries = dict(entries or {})
+        self.groups = groups  # names of the commands that are groups themselves
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of the commands, in the order in which people meet them."""
@@ -74,7 +79,15 @@ class LazyGroup(click.Group):
     def _nearest(self, ctx: click.Context, word: str) -> str:
         import difflib
 
-        near = difflib.get_close_matches(word, self.list_commands(ctx), n=1)
+        names = self.list_commands(ctx)
+        near = difflib.get_close_matches(word, names, n=1)
+        if not near:
+            groups = [(name, self.get_command(ctx, name)) for name in names if name in self.groups]
+            near = [
+                f"{name} {word}"
+                for name, group in groups
+                if isinstance(group, LazyGroup) and word in group.entries
+            ]
         return f" Did you mean {near[0]!r}?" if near else ""
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

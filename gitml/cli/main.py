@@ -75,7 +75,11 @@ def _enter(ctx: click.Context, _parameter: click.Parameter, folder: str) -> str:
 
 
 @click.group(
-    name="gitml", cls=LazyGroup, entries=COMMANDS, context_settings={"max_content_width": 100}
+    name="gitml",
+    cls=LazyGroup,
+    entries=COMMANDS,
+    groups=("exp",),
+    context_settings={"max_content_width": 100},
 )
 @click.option("-C", "folder", metavar="DIR", default="", callback=_enter, help="Work in DIR.")
 @click.option("--debug", is_flag=True, help="Show tracebacks of errors.")

@@ -10,6 +10,7 @@ from gitml.comparison.sides import change_of, line_up, names_of
 from gitml.experiment.record import Record
 from gitml.inputs.examples import place_of
 from gitml.inputs.folding import folded_alike
+from gitml.inputs.manifest import DataInput
 
 
 def compare_data(records: Sequence[Record], *, everything: bool) -> tuple[Data, ...]:
@@ -18,7 +19,9 @@ def compare_data(records: Sequence[Record], *, everything: bool) -> tuple[Data, 
     rows = []
     for name in sorted(names_of(sides)):
         items = line_up(sides, name)
-        change = change_of([item and (item.kind, item.digest) for item in items])
+        change = change_of(
+            [item and (item.kind, _content(item, at)) for at, item in enumerate(items)]
+        )
         if everything or change != "same":
             rows.append(
                 Data(
@@ -31,6 +34,11 @@ def compare_data(records: Sequence[Record], *, everything: bool) -> tuple[Data, 
                 )
             )
     return tuple(rows)
+
+
+def _content(item: DataInput, side: int) -> str:
+    """Return its digest; what a run read and then overwrote is like nothing else."""
+    return item.digest or ("" if item.kind == "external" else f"lost {side}")
 
 
 def compare_partition(records: Sequence[Record], *, everything: bool) -> tuple[Part, ...]:

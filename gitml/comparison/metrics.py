@@ -14,7 +14,7 @@ from gitml.values import Scalar, as_number, to_json
 def compare_metrics(records: Sequence[Record], *, everything: bool) -> tuple[Metric, ...]:
     """Return the metrics, the primary one first; equal ones only if `everything` is wanted."""
     sides = [record.metrics for record in records]
-    goals, primary = _goals(records)
+    goals, primary = goals_of(records)
     names = sorted(names_of(sides), key=lambda name: name != primary)
     rows = []
     for name in names:
@@ -25,7 +25,7 @@ def compare_metrics(records: Sequence[Record], *, everything: bool) -> tuple[Met
     return tuple(rows)
 
 
-def _goals(records: Sequence[Record]) -> tuple[dict[str, str], str]:
+def goals_of(records: Sequence[Record]) -> tuple[dict[str, str], str]:
     """Return the goals and the primary metric; what the newest record says holds."""
     goals: dict[str, str] = {}
     primary = ""

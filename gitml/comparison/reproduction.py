@@ -16,6 +16,7 @@ from typing import Literal
 
 import msgspec
 
+from gitml.comparison.timely import is_timely
 from gitml.inputs.difference import Difference
 from gitml.outputs.tensor_manifest import TensorSummary
 from gitml.values import Scalar, as_number, flatten, to_json
@@ -25,17 +26,6 @@ Kind = Literal["input", "environment", "metric", "weights", "output"]
 
 TOLERANCE = 1e-6
 
-_TIMES = (
-    r"time|times|timing|timings|second|seconds|secs?|ms|duration|elapsed|runtime|walltime|latency"
-    r"|throughput|fps|timestamp|memory|mem|rss|vram"
-)
-_TIMELY = re.compile(
-    rf"(?:^|[._/ -])(?:{_TIMES}|s)$"
-    rf"|(?:^|[._/ -])(?:{_TIMES})[_-](?:s|ms|seconds|gb|mb|kb|bytes)$"
-    r"|[_-]per[_-](?:second|sec|s|ms|minute|min|hour|h)$"
-    r"|(?:^|[._/ -])(?:time|seconds|secs?|ms|memory)[_-]per[_-]\w+$",
-    re.IGNORECASE,
-)
 # Facts that can change how numbers are computed; others, such as the kernel's release, can't.
 _TELLING = re.compile(
     r"platform\.(?:system|machine|libc)|cpu\.(?:model|usable)|gpu\.(?:names\.\d+|driver)"
@@ -117,11 +107,6 @@ class Reproduction(msgspec.Struct, frozen=True):
             key=lambda step: (not step.decides, step.kind != "metric"),
         )
         return ", then ".join(step.text for step in (*causes[:1], *results[:1]))
-
-
-def is_timely(name: str) -> bool:
-    """Return whether a metric measures time, speed or memory, judged by its name."""
-    return _TIMELY.search(name) is not None
 
 
 def judge(

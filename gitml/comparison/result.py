@@ -25,6 +25,80 @@ class Compared(msgspec.Struct, frozen=True):
     seconds: float
 
 
+class Repeated(msgspec.Struct, frozen=True):
+    """A metric over the replicates of two experiments; pairs are those of the first and second.
+
+    Attributes:
+        means: Over the replicates, in the metric's unit; None without a finite value.
+        deviations: Sample standard deviations; None with fewer than two.
+        runs: Replicates with a finite value; runs that repeat a seed count as one.
+        not_finite: Runs whose value is NaN or infinite.
+        difference: The second mean minus the first.
+        interval: Of the difference, from and to; None where the runs don't allow one.
+        confidence: Of the interval, such as 0.95.
+        pairs: Pairs of runs with the same seed, where the interval is the paired one.
+        adjusted_p: Holm's p-value over all metrics but the primary one; None for that, and
+            without an interval.
+        better: Whether the second is better; None where that can't be told.
+    """
+
+    means: tuple[float | None, float | None]
+    deviations: tuple[float | None, float | None]
+    runs: tuple[int, int]
+    not_finite: tuple[int, int]
+    difference: float | None
+    interval: tuple[float, float] | None
+    confidence: float | None
+    pairs: int
+    adjusted_p: float | None
+    better: bool | None
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """What can be said about the second experiment on the primary metric.
+
+    Attributes:
+        kind: `better`, `worse`, `practically the same`, `can't tell` or `single run`.
+        sentence: The same in words, with the numbers behind it.
+        metric: Name of the primary metric.
+        goal: `max`, `min`, or empty.
+        min_effect: The smallest difference that matters, in the metric's unit; 0 for any.
+        means: As in `Repeated`, and so on.
+        more_seeds: About how many more seeds each needs, or `more than 100`, where it can't be
+            told.
+    """
+
+    kind: str
+    sentence: str
+    metric: str
+    goal: str
+    min_effect: float
+    means: tuple[float | None, float | None]
+    deviations: tuple[float | None, float | None]
+    runs: tuple[int, int]
+    difference: float | None
+    interval: tuple[float, float] | None
+    confidence: float | None
+    pairs: int = 0
+    more_seeds: int | str | None = None
+
+
+class Gate(msgspec.Struct, frozen=True):
+    """Whether the second experiment is worse by more than a margin.
+
+    Attributes:
+        metric: On which metric.
+        margin: In its unit.
+        failed: Whether it is worse, or can't be compared at all.
+        sentence: The same in words.
+    """
+
+    metric: str
+    margin: float
+    failed: bool
+    sentence: str
+
+
 class Metric(msgspec.Struct, frozen=True):
     """A metric.
 
@@ -38,6 +112,8 @@ class Metric(msgspec.Struct, frozen=True):
         primary: Whether it is the primary metric.
         changes: Each value minus the first one, where both are finite numbers.
         best: Which experiment has the best value, by the goal; None when there is none.
+        repeated: Of two, where one has replicates: what these say. The other fields are about the
+            two experiments alone.
     """
 
     name: str
@@ -49,6 +125,7 @@ class Metric(msgspec.Struct, frozen=True):
     primary: bool
     changes: tuple[float | int | None, ...]
     best: int | None
+    repeated: Repeated | None = None
 
 
 class Setting(msgspec.Struct, frozen=True):
@@ -164,6 +241,8 @@ class Comparison(msgspec.Struct, frozen=True):
         comparable: Whether their metrics were measured on the same data.
         level: Of two: how alike their inputs are, such as `replicate`; empty of several.
         notes: Sentences that belong above the comparison.
+        verdict: Of two that can be compared, on the primary metric.
+        gate: Whether the second is worse, where that was asked.
     """
 
     experiments: tuple[Compared, ...]
@@ -179,6 +258,8 @@ class Comparison(msgspec.Struct, frozen=True):
     partition: tuple[Part, ...]
     environment: tuple[Fact, ...]
     artifacts: tuple[Output, ...]
+    verdict: Verdict | None = None
+    gate: Gate | None = None
 
     @property
     def lines_added(self) -> int:

@@ -17,6 +17,7 @@ import msgspec
 
 from gitml.errors import ExecutionError
 from gitml.execution.passing import Passage, flush_own
+from gitml.execution.refusal import not_started
 from gitml.execution.stopping import Stopping, shares_terminal
 
 TRACE_VARIABLE = "GITML_TRACE"
@@ -180,7 +181,7 @@ def _popen(
             **streams,
         )
     except (OSError, ValueError, subprocess.SubprocessError) as error:
-        raise _not_started(start, error) from error
+        raise not_started(start.argv[0], start.cwd, error) from error
     stopping.started(child.pid)
     return child
 
@@ -283,22 +284,3 @@ def _now() -> str:
     from datetime import UTC, datetime
 
     return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-def _not_started(start: _Start, error: Exception) -> ExecutionError:
-    name = start.argv[0]
-    quoted = repr(name)
-    if not start.cwd.is_dir():
-        return ExecutionError(f"The folder {start.cwd} to run in doesn't exist.")
-    if isinstance(error, FileNotFoundError):
-        hint = "Is it installed, and is its environment active?"
-        if (start.cwd / name).is_file():
-            hint = f"Write `python {name}` or `./{name}` to run the file of this name."
-        return ExecutionError(f"The command {quoted} was not found.", hint=hint)
-    if isinstance(error, PermissionError):
-        hint = f"Make it executable (`chmod +x {name}`), or name the interpreter before it."
-        return ExecutionError(f"The command {quoted} may not be executed.", hint=hint)
-    if isinstance(error, OSError) and error.errno == 8:  # ENOEXEC
-        hint = f"Name the interpreter before it, as in `bash {name}` or `python {name}`."
-        return ExecutionError(f"The system can't tell how to run {quoted}.", hint=hint)
-    return ExecutionError(f"The command {quoted} could not be started: {error}.")

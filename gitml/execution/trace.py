@@ -181,11 +181,19 @@ class _Union:
 
     def start(self, line: Line) -> None:
         kind, folder, *words = line.fields
+        parent = line.file.partition("-")[0]
+        if kind == "shown":  # nothing was started since its environment had hidden us
+            for place in reversed(range(len(self.children))):
+                child = self.children[place]
+                if (child.kind, child.parent) == ("hidden", parent):
+                    del self.children[place]
+                    break
+            return
         self.children.append(
             Child(
                 kind=kind.removesuffix("-hidden"),
                 hidden="hidden" in kind,
-                parent=line.file.partition("-")[0],
+                parent=parent,
                 time=line.time,
                 folder=folder,
                 words=tuple(words),

@@ -20,7 +20,7 @@ _LONGEST = 64 * 1024
 _MOST = 20_000_000
 _ESCAPED = re.compile(r"\\(.)")
 _ESCAPES = {"n": "\n", "t": "\t"}
-_KINDS = ("spawn", "exec", "spawn-hidden", "exec-hidden", "hidden")
+_KINDS = ("spawn", "exec", "spawn-hidden", "exec-hidden", "hidden", "shown")
 _PATHS = {"W": 1, "E": 1, "I": 1, "M": 1, "L": 1, "B": 1, "N": 2, "X": 0, "Z": 0}
 
 

@@ -180,7 +180,7 @@ def push_branches(repository: Repository, remote: str, refs: list[str]) -> list[
             said = done.stderr.decode("utf-8", "replace").strip()
             raise RepositoryError(
                 f"Nothing could be pushed to {remote}: {said}",
-                hint="Check the address and that you may write there.",
+                hint="Check the address, that you may write there, and what a pre-push hook says.",
             )
     return rejected
 

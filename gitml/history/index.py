@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from gitml.errors import NotFoundError, RepositoryError
 from gitml.git.repository import Repository
+from gitml.history.records import Records
 from gitml.history.rows import Event, Goals, Lost, Progress, Row
 from gitml.history.selection import (
     ALL,
@@ -26,7 +26,6 @@ from gitml.history.store import Store
 
 if TYPE_CHECKING:
     from gitml.experiment.record import Record
-    from gitml.git.objects import ObjectReader
     from gitml.history.expression import Query
     from gitml.history.ordering import Sort
 
@@ -56,9 +55,8 @@ class Index:
 
     def __init__(self, repository: Repository, progress: Progress | None = None) -> None:
         self.declared = Goals()
-        self._repository = repository
         self._store = Store(repository, progress)
-        self._reader: ObjectReader | None = None  # of records, once one is asked for
+        self._records = Records(repository)
 
     def __enter__(self) -> Index:
         return self
@@ -68,7 +66,7 @@ class Index:
 
     def close(self) -> None:
         """Close the index's file."""
-        self._stop_reading()
+        self._records.close()
         self._store.close()
 
     def refresh(self) -> None:
@@ -139,9 +137,15 @@ class Index:
             self._ask("SELECT study, sum(experiment) FROM line GROUP BY study ORDER BY study")
         )
 
-    def by_lookup(self, lookup: str) -> list[Row]:
-        """Return the experiments with this look-up digest, the newest first, hidden ones too."""
-        return self._rows(f"{ALL} WHERE e.lookup = ?{NEWEST}", (lookup,)) if lookup else []
+    def by_lookup(self, lookup: str, limit: int = -1) -> list[Row]:
+        """Return the experiments with this look-up digest, the newest first, hidden ones too.
+
+        Args:
+            lookup: The digest.
+            limit: At most so many (all if negative).
+        """
+        where = f"{ALL} WHERE e.lookup = ?{NEWEST} LIMIT ?"
+        return self._rows(where, (lookup, limit)) if lookup else []
 
     def by_name(self, name: str) -> list[Row]:
         """Return the experiments of this name in all studies, the newest first."""
@@ -159,24 +163,7 @@ class Index:
             NotFoundError: if the commit has no record, or it can't be fetched.
             RecordError: if it can't be read.
         """
-        # Listing reads no record, so it doesn't pay for what reading one needs.
-        from gitml.experiment.record import PATH, decode
-        from gitml.git.objects import ObjectReader
-
-        if self._reader is None:
-            self._reader = ObjectReader(self._repository.git)
-        try:
-            data = self._reader.read(f"{commit}:{PATH}")
-        except RepositoryError:
-            data = None
-            self._stop_reading()
-        if data is None:
-            raise NotFoundError(
-                f"The commit {commit[:12]} has no readable {PATH}.",
-                hint="If this is a partial clone, its remote could not be reached; "
-                "otherwise `git fsck` says whether the repository is sound.",
-            )
-        record = decode(data, f"{PATH} of {commit[:12]}")
+        record = self._records.read(commit)
         row = self.find(commit)
         if row is not None and not row.complete:
             self.complete([commit])
@@ -300,11 +287,6 @@ class Index:
 
     def _ask(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         return self._store.guarded(lambda connection: connection.execute(sql, values).fetchall())
-
-    def _stop_reading(self) -> None:
-        if self._reader is not None:
-            self._reader.close()
-        self._reader = None
 
     def _number(self, sql: str, values: Sequence[Any] = ()) -> int:
         return int(self._ask(sql, values)[0][0])

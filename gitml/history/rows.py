@@ -118,10 +118,12 @@ class Goals(msgspec.Struct, frozen=True):
     Attributes:
         primary: Name of the primary metric, or empty.
         goals: Metric name → `max` or `min`.
+        min_effects: Metric name → the smallest difference that matters, in its unit.
     """
 
     primary: str = ""
     goals: dict[str, str] = {}
+    min_effects: dict[str, float] = {}
 
     @property
     def goal(self) -> str:

@@ -8,6 +8,7 @@ import posixpath
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
+from gitml.inputs.argument_order import is_configuration, place_options
 from gitml.values import Scalar
 
 PREFIX = "args."
@@ -35,9 +36,10 @@ _SUFFIX = re.compile(r"[^/]\.[A-Za-z][A-Za-z0-9]{0,11}\Z")
 
 
 def read_arguments(words: Sequence[str]) -> tuple[dict[str, Scalar], list[str]]:
-    """Return (settings, positional words)."""
+    """Return (settings, the other words, with what stood before them: see `place_options`)."""
     found: dict[str, list[Scalar]] = {}
     positional: list[str] = []
+    order: list[tuple[str, bool]] = []
     position = 0
     while position < len(words):
         word = words[position]
@@ -46,10 +48,13 @@ def read_arguments(words: Sequence[str]) -> tuple[dict[str, Scalar], list[str]]:
             positional += ["--", *words[position:]]
             break
         if not _is_option(word):
-            _read_plain(word, found, positional)
+            is_setting = _read_plain(word, found, positional)
+            order.append((_option_name(word), False) if is_setting else ("", True))
             continue
         following = words[position] if position < len(words) else None
         used = _read_option(word, following, found)
+        name, value = _option_name(word), following if used else word.partition("=")[2]
+        order.append((name, is_configuration(name, value)))
         position += used
         # `--layers 8 4 2`: one option with several numbers.
         while used and position < len(words) and _is_number(words[position]):
@@ -57,7 +62,8 @@ def read_arguments(words: Sequence[str]) -> tuple[dict[str, Scalar], list[str]]:
                 break
             _add(found, _option_name(word), typed(words[position]))
             position += 1
-    return {PREFIX + name: _joined(values) for name, values in found.items()}, positional
+    settings = {PREFIX + name: _joined(values) for name, values in found.items()}
+    return settings, place_options(order, positional)
 
 
 def could_be_output(name: str, value: Scalar) -> bool:
@@ -85,7 +91,8 @@ def typed(text: str) -> Scalar:
     return text
 
 
-def _read_plain(word: str, found: dict[str, list[Scalar]], positional: list[str]) -> None:
+def _read_plain(word: str, found: dict[str, list[Scalar]], positional: list[str]) -> bool:
+    """Note a word that is no option; return whether it is a setting."""
     pair = _PAIR.match(word)
     if pair and word[0] != "~":
         _add(found, pair[1], typed(pair[2]))
@@ -95,6 +102,8 @@ def _read_plain(word: str, found: dict[str, list[Scalar]], positional: list[str]
         _add(found, word, True)
     else:
         positional.append(word)
+        return False
+    return True
 
 
 def _read_option(word: str, following: str | None, found: dict[str, list[Scalar]]) -> int:

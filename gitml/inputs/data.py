@@ -86,11 +86,6 @@ def dvc_input(oid: str, size: int = 0, files: int = 0, *, restorable: bool = Tru
     return DataInput("dvc", oid, size, files, restorable=restorable)
 
 
-def git_input(oid: str) -> DataInput:
-    """Return the input for declared data that Git tracks: its blob or tree id."""
-    return DataInput("git", oid)
-
-
 def unversioned_input(
     digest: str, size: int = 0, files: int = 0, *, declared: bool = False
 ) -> DataInput:

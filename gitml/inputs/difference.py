@@ -117,7 +117,8 @@ def compare_data(
     """Return the data inputs that differ in content.
 
     The same content under another name, and content that is now tracked otherwise, is said but
-    doesn't count: the names that a program uses are in its settings and its code.
+    doesn't count: the names that a program uses are in its settings and its code. What a run read
+    and then overwrote has no known content, and is never the same as anything.
     """
     recorded, planned = folded_alike([recorded, planned])
     gone = {name: item for name, item in recorded.items() if name not in planned}
@@ -125,7 +126,7 @@ def compare_data(
     found = []
     for name in sorted(recorded.keys() & planned.keys()):
         one, other = recorded[name], planned[name]
-        if one.digest != other.digest:
+        if one.digest != other.digest or _is_lost(one):
             found.append(Difference("data", name, one.digest, other.digest))
         elif one.kind != other.kind:
             found.append(Difference("data", name, one.kind, other.kind, counts=False))
@@ -142,12 +143,18 @@ def compare_data(
 
 
 def compare_partition(recorded: PartitionInput, planned: PartitionInput) -> list[Difference]:
-    """Return the parts that differ; how the split was made is no difference."""
+    """Return the parts that differ; how the split was made is no difference.
+
+    Of equal parts, what else the file says (labels, the order of examples) is data.
+    """
     found = []
     for name in sorted({*recorded.parts, *planned.parts}):
         one, other = recorded.parts.get(name), planned.parts.get(name)
         if one != other:
             found.append(Difference("partition", name, _part(one), _part(other)))
+    if not found and recorded.rows != planned.rows:
+        name = planned.source or recorded.source
+        found.append(Difference("data", name, recorded.rows or None, planned.rows or None))
     return found
 
 
@@ -172,6 +179,11 @@ def compare_libraries(recorded: LibrariesInput, planned: LibrariesInput) -> list
             one, other = (with_build(versions[0] or "", build) for build in builds)
             found.append(Difference("libraries", name, one, other))
     return found
+
+
+def _is_lost(item: DataInput) -> bool:
+    # Of what is external the content is not known either; that caps the level instead.
+    return not item.digest and item.kind != "external"
 
 
 def _part(part: PartInput | None) -> str | None:

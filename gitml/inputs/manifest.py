@@ -122,12 +122,15 @@ class PartitionInput(msgspec.Struct, frozen=True, omit_defaults=True):
         method: How it was made, as the run said; provenance, not identity.
         seed: The seed of the split, as the run said; provenance, not identity.
         parts: Part name (`train`, `valid`, `test`, …) → its content.
+        rows: Digest of all that a declared file says, in its order, however it is spelled: a
+            program may read labels in it, or take the examples one after the other.
     """
 
     source: str = ""
     method: str = ""
     seed: Scalar = None
     parts: dict[str, PartInput] = {}
+    rows: str = ""
 
 
 class LibrariesInput(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -170,6 +173,10 @@ class Manifest(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def digests(self) -> dict[str, str]:
         """Return one `sha256:<hex>` digest per component, in the order of `COMPONENTS`."""
+        parts = {
+            name: [part.count, part.digest, part.groups, part.content]
+            for name, part in self.partition.parts.items()
+        }
         return {
             "command": digest([self.command.program, self.command.folder]),
             "settings": digest(self.settings),
@@ -181,12 +188,7 @@ class Manifest(msgspec.Struct, frozen=True, omit_defaults=True):
                 }
             ),
             "data": digest({name: [item.kind, item.digest] for name, item in self.data.items()}),
-            "partition": digest(
-                {
-                    name: [part.count, part.digest, part.groups, part.content]
-                    for name, part in self.partition.parts.items()
-                }
-            ),
+            "partition": digest([parts, rows] if (rows := self.partition.rows) else parts),
             "libraries": digest(
                 [
                     self.libraries.implementation,

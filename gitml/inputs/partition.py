@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from gitml.errors import ConfigError
 from gitml.inputs.examples import counted, ids_digest, overlaps, some
 from gitml.inputs.manifest import PartInput, PartitionInput
+from gitml.values import digest
 
 LOG_SPLIT = "log_split"
 
@@ -22,6 +23,13 @@ _GROUP_COLUMNS = ("group", "groups", "group_id")
 
 # Part → id → group (empty where there are none).
 _Parts = dict[str, dict[str, str]]
+
+
+class _Read(NamedTuple):
+    """A file: its parts, and all that it says, in its order."""
+
+    parts: _Parts
+    content: object
 
 
 def read_partition(data: bytes, name: str) -> PartitionInput:
@@ -38,13 +46,14 @@ def read_partition(data: bytes, name: str) -> PartitionInput:
         ConfigError: if it has neither form, a part is empty, or an id or a group is in two parts;
             the message names some of them.
     """
-    parts = _parse(data, name)
+    parts, content = _parse(data, name)
     _refuse_overlaps(parts, "id", name)
     groups = {part: {group for group in ids.values() if group} for part, ids in parts.items()}
     _refuse_overlaps(groups, "group", name)
     return PartitionInput(
         source=name,
         parts={part: part_input(ids, groups[part]) for part, ids in sorted(parts.items())},
+        rows=digest(json.dumps(content)),
     )
 
 
@@ -59,7 +68,7 @@ def part_input(ids: Iterable[str], groups: Iterable[str] = ()) -> PartInput:
 
 def ids_in(data: bytes, name: str) -> dict[str, set[str]]:
     """Return part → ids of a CSV or JSON file; arguments and errors as of `read_partition`."""
-    return {part: set(ids) for part, ids in _parse(data, name).items()}
+    return {part: set(ids) for part, ids in _parse(data, name).parts.items()}
 
 
 def expected_partition(recorded: PartitionInput, planned: PartitionInput) -> PartitionInput:
@@ -71,27 +80,28 @@ def expected_partition(recorded: PartitionInput, planned: PartitionInput) -> Par
     return recorded if logs else planned
 
 
-def _parse(data: bytes, name: str) -> _Parts:
+def _parse(data: bytes, name: str) -> _Read:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ConfigError(f"{name}: a partition is a UTF-8 text.") from error
-    parts = _from_json(text, name) if name.lower().endswith(".json") else _from_csv(text, name)
-    if not parts:
+    found = _from_json(text, name) if name.lower().endswith(".json") else _from_csv(text, name)
+    if not found.parts:
         raise ConfigError(
             f"{name} names no examples.", hint="A partition has a line `id,part` an example."
         )
-    return parts
+    return found
 
 
-def _from_csv(text: str, name: str) -> _Parts:
+def _from_csv(text: str, name: str) -> _Read:
     import csv
     import io
 
     parts: _Parts = {}
     try:
         rows = csv.reader(io.StringIO(text, newline=""), strict=True)
-        header = [cell.strip().lower() for cell in next(rows, [])]
+        lines = [next(rows, [])]
+        header = [cell.strip().lower() for cell in lines[0]]
         id_column, part_column, group_column = _columns(header, name)
         for row in rows:
             if not row:
@@ -103,9 +113,10 @@ def _from_csv(text: str, name: str) -> _Parts:
             group = row[group_column] if group_column is not None else ""
             where = f"{name}, line {rows.line_num}"
             _place(parts, row[part_column].strip(), row[id_column], group, where)
+            lines.append(row)
     except csv.Error as error:
         raise ConfigError(f"{name}: {error}.") from error
-    return parts
+    return _Read(parts, lines)
 
 
 def _columns(header: list[str], name: str) -> tuple[int, int, int | None]:
@@ -122,7 +133,7 @@ def _columns(header: list[str], name: str) -> tuple[int, int, int | None]:
     return identifier, part, column(_GROUP_COLUMNS)
 
 
-def _from_json(text: str, name: str) -> _Parts:
+def _from_json(text: str, name: str) -> _Read:
     try:
         tree = json.loads(text, object_pairs_hook=_unique)
     except RecursionError as error:
@@ -152,7 +163,7 @@ def _from_json(text: str, name: str) -> _Parts:
     for part, ids in parts.items():
         if not ids:
             raise ConfigError(f"{name}: the part `{part}` is empty.")
-    return parts
+    return _Read(parts, tree)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from gitml.operations.libraries import planned_libraries
 from gitml.operations.newcomers import ignored_modules, package_folders
 from gitml.operations.plan import Plan
 from gitml.operations.project import Project
+from gitml.operations.search_path import compare_search_path
 from gitml.operations.surroundings import compare_surroundings, with_folders
 from gitml.values import Scalar
 
@@ -51,6 +52,7 @@ def compare_with(
     data = compare_data(project, recorded, plan, outputs)
     names = {difference.name for difference in data}
     around = _compare_surroundings(project, recorded, plan, outputs)
+    around += compare_search_path(project.repository.root, recorded, plan, os.environ)
     return [
         *sameness.compare_command(recorded.command, plan.reading.component),
         *settings,

@@ -30,18 +30,35 @@ def added_since(repository: Repository, index: Index, revision: str, study: str 
     Raises:
         UsageError: if there is no such commit, or no such study.
     """
-    if study and study not in index.studies():
-        known = ", ".join(list(index.studies())[:5])
-        raise UsageError(
-            f"There is no study {study!r} in this clone.",
-            hint=f"There are: {known}." if known else "Nothing is recorded here.",
-        )
+    _require_study(index, study)
     if revision and not revision.strip("0") and len(revision) == len(repository.zero):
         return _ordered(index.rows(study or None, hidden=True))
     commit = _commit(repository, revision)
     if parse(commit.message).kind == "other":
         return _ordered(_since_commit(repository, index, commit, study))
     return _ordered(_since_line(repository, index, commit, study))
+
+
+def added_here(repository: Repository, index: Index, study: str = "") -> list[Row]:
+    """Return the experiments that no remote is known to have, the oldest first.
+
+    Raises:
+        UsageError: if there is no such study.
+    """
+    _require_study(index, study)
+    arguments = ("rev-list", "--branches=exp/*", "--not", "--remotes", "--ignore-missing")
+    unpushed = set(repository.git.run(*arguments).decode().split())
+    rows = index.rows(study or None, hidden=True)
+    return _ordered([row for row in rows if row.commit in unpushed])
+
+
+def _require_study(index: Index, study: str) -> None:
+    if study and study not in index.studies():
+        known = ", ".join(list(index.studies())[:5])
+        raise UsageError(
+            f"There is no study {study!r} in this clone.",
+            hint=f"There are: {known}." if known else "Nothing is recorded here.",
+        )
 
 
 def _commit(repository: Repository, revision: str) -> Commit:

@@ -10,9 +10,10 @@ from typing import Literal
 import msgspec
 
 from gitml.git.command import no_hooks
-from gitml.history.index import Index, open_index
+from gitml.git.repository import Repository
+from gitml.history.index import Index, Row, open_index
 from gitml.operations.check import declared_goals, require_level
-from gitml.operations.check_added import added_since
+from gitml.operations.check_added import added_here, added_since
 from gitml.operations.check_champion import Rivals, best_of_added
 from gitml.operations.check_evidence import bring_evidence
 from gitml.operations.check_examine import Examined, examine
@@ -26,7 +27,7 @@ class SinceRequest(msgspec.Struct, frozen=True):
 
     Attributes:
         start: Folder where the user stands.
-        since: The revision.
+        since: The revision; empty for what no remote is known to have.
         study: Only experiments of this study; empty for all.
         level: The loosest sameness with an older experiment that makes one a duplicate.
         on_duplicate: Whether a duplicate is an error, or a warning.
@@ -51,7 +52,7 @@ class SinceResult(msgspec.Struct, frozen=True):
     """The answer.
 
     Attributes:
-        since: The revision.
+        since: The revision; empty when it was about what no remote has.
         experiments: Those that were added, the oldest first.
         problems: What is wrong with branches.
         rivals: The best of the added experiments beside the champion before, if there is any.
@@ -91,9 +92,9 @@ def check_since(request: SinceRequest, say: Callable[[str], None] = lambda _: No
     notes = list(brought.notes)
     with open_index(repository) as index:
         index.declared = declared_goals(project)
-        rows = added_since(repository, index, request.since, study)
+        rows = _added(repository, index, request.since, study)
         if bring_evidence(repository, index, brought, rows):
-            rows = added_since(repository, index, request.since, study)
+            rows = _added(repository, index, request.since, study)
         if not index.count(hidden=True):
             notes.append("No experiment is in this clone; are its branches exp/* fetched?")
         examined = examine(project, index, rows, _policy(project, request))
@@ -104,6 +105,12 @@ def check_since(request: SinceRequest, say: Callable[[str], None] = lambda _: No
             rivals=_rivals(project, index, examined, study),
             notes=tuple(notes),
         )
+
+
+def _added(repository: Repository, index: Index, since: str, study: str) -> list[Row]:
+    if since:
+        return added_since(repository, index, since, study)
+    return added_here(repository, index, study)
 
 
 def _policy(project: Project, request: SinceRequest) -> Policy:

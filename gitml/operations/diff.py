@@ -8,11 +8,14 @@ from pathlib import Path
 import msgspec
 
 from gitml.comparison.compare import Comparison, compare
+from gitml.comparison.metrics import goals_of
+from gitml.comparison.replicates import REPEATS, replicates_of
+from gitml.comparison.verdicts import Groups, with_verdict
 from gitml.errors import NotFoundError
 from gitml.experiment.record import Record
 from gitml.history.index import Index
 from gitml.history.resolve import resolve
-from gitml.history.rows import Progress, Row
+from gitml.history.rows import Goals, Progress, Row
 from gitml.operations.examples import reader
 from gitml.operations.lineage import lineage_leaks
 from gitml.operations.reading import Reading, open_reading
@@ -23,9 +26,10 @@ def diff(
     names: Sequence[str] = (),
     *,
     everything: bool = False,
+    gate: str | None = None,
     progress: Progress | None = None,
 ) -> Comparison:
-    """Compare experiments.
+    """Compare experiments; of two, with the verdict that their replicates allow.
 
     None named: the latest with the champion before it. One named: it with the champion of its
     study. The champion comes first, so that changes read as the other's.
@@ -34,11 +38,12 @@ def diff(
         start: Folder where the user stands.
         names: Which experiments.
         everything: Also what is equal everywhere.
+        gate: `[METRIC[:MARGIN]]`: also say whether the second is worse by more than that.
         progress: Takes (done, total) while many new experiments are read.
 
     Raises:
         NotFoundError: if one doesn't exist, or there is nothing to compare it with.
-        UsageError: if a name means several.
+        UsageError: if a name means several, or `gate` can't be judged.
         RecordError: if a record can't be read.
     """
     reading = open_reading(start)
@@ -48,7 +53,41 @@ def diff(
         rows, notes = (named, []) if len(named) > 1 else _with_champion(reading, index, named)
         records = [index.record(row.commit) for row in rows]
         rows = [index.find(row.commit) or row for row in rows]
-        return _compared(reading, index, rows, records, everything=everything, notes=notes)
+        found = _compared(reading, index, rows, records, everything=everything, notes=notes)
+        return _judged(index, found, rows, records, gate)
+
+
+def _judged(
+    index: Index,
+    found: Comparison,
+    rows: Sequence[Row],
+    records: Sequence[Record],
+    gate: str | None,
+) -> Comparison:
+    """Return the comparison with the verdict of two, and with the answer of a gate."""
+    recorded, primary = goals_of(records)
+    declared = index.declared
+    goals = Goals(
+        declared.primary or primary, recorded | declared.goals, dict(declared.min_effects)
+    )
+    completed = all(record.status == "completed" for record in records)
+    groups = None
+    if len(rows) == 2 and found.comparable and completed and found.level not in REPEATS:
+        groups = _groups(index, rows, records)
+    if gate is not None:
+        from gitml.comparison.gate import judge_gate
+
+        answer = judge_gate(found, records, groups, goals, gate)
+        found = msgspec.structs.replace(found, gate=answer)
+    return found if groups is None else with_verdict(found, records, groups, goals)
+
+
+def _groups(index: Index, rows: Sequence[Row], records: Sequence[Record]) -> Groups | None:
+    """Return two experiments with their replicates; None if they are replicates of each other."""
+    first = replicates_of(index, rows[0], records[0])
+    if any(run.commit == rows[1].commit for run in first.runs):
+        return None
+    return first, replicates_of(index, rows[1], records[1])
 
 
 def _compared(

@@ -154,7 +154,11 @@ def _source(repository: Repository, config: dict[str, str], remote: str, *, requ
             raise
         if not required:
             return ""
-        raise _unproven("are not all in this clone, and there is no remote", error) from error
+        raise RepositoryError(
+            "The recorded experiments can't be fetched: this clone has no remote. "
+            "A check without them would prove nothing.",
+            hint="`git remote add` names one; `--no-fetch` compares with what is in this clone.",
+        ) from error
 
 
 def _needs(repository: Repository, config: Mapping[str, str], remote: str, lean: bool) -> bool:

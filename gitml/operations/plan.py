@@ -221,12 +221,15 @@ def _partition(project: Project) -> PartitionInput:
     name = project.config.partition
     if not name:
         return PartitionInput()
+    place = project.root / name
+    said = f"The partition file {name} that gitml.yaml names"
+    # A pipe would be waited for, and a device read for ever.
+    if place.exists() and not place.is_file():
+        raise UsageError(f"{said} is no file.")
     try:
-        data = (project.root / name).read_bytes()
+        data = place.read_bytes()
     except OSError as error:
-        raise UsageError(
-            f"The partition file {name} that gitml.yaml names can't be read: {error.strerror}."
-        ) from error
+        raise UsageError(f"{said} can't be read: {error.strerror}.") from error
     return read_partition(data, name)
 
 

@@ -55,7 +55,10 @@ class Reading(msgspec.Struct, frozen=True):
         goals: dict[str, str] = {
             name: metric.goal for name, metric in config.metrics.items() if metric.goal
         }
-        index.declared = Goals(config.primary, goals)
+        effects = {
+            name: metric.min_effect for name, metric in config.metrics.items() if metric.min_effect
+        }
+        index.declared = Goals(config.primary, goals, effects)
 
 
 def open_reading(start: Path) -> Reading:

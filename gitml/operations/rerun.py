@@ -11,7 +11,8 @@ from pathlib import Path
 
 import msgspec
 
-from gitml.comparison.reproduction import Reproduction, is_timely, judge
+from gitml.comparison.reproduction import Reproduction, judge
+from gitml.comparison.timely import is_timely
 from gitml.errors import UsageError
 from gitml.execution.isolate import missing_hint
 from gitml.execution.launch import Outcome, environment_for, launch
@@ -94,7 +95,10 @@ def rerun(
             be known.
     """
     if not 0 <= request.tolerance < 1:
-        raise UsageError("The tolerance is a part of a value: from 0 to less than 1.")
+        raise UsageError(
+            "The tolerance is a part of a value: from 0 to less than 1.",
+            hint="`--tolerance 0.001` lets a metric differ by a thousandth of its value.",
+        )
     project = open_project(request.start)
     require_work_tree(project.repository)
     with open_index(project.repository) as index:

@@ -220,7 +220,10 @@ def _at_hand(project: Project, record: Record, python: str) -> Interpreter | Non
     if python:
         path = Path(os.path.abspath(Path(python).expanduser()))
         if not path.is_file():
-            raise UsageError(f"There is no interpreter {python}.", hint="--python PATH")
+            raise UsageError(
+                f"There is no interpreter {python}.",
+                hint="Name a Python that can be executed, such as --python .venv/bin/python.",
+            )
     else:
         words = (record.argv, ("python",), ("python3",))
         candidates = (find_interpreter(argv, folder, os.environ) for argv in words)

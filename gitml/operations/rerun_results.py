@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
@@ -37,6 +38,7 @@ from gitml.values import Scalar
 
 _UNCAPTURED = ("external", "listing")
 # Metrics are compared by value, and no log is the same twice.
+_DIGITS = re.compile(r"[0-9]+")
 _NOT_BY_BYTES = ("metrics", "log")
 
 
@@ -113,7 +115,7 @@ def results_of(
         inputs=tuple(inputs),
         facts=facts(trace, env),
         metrics=measured.metrics,
-        outputs=tuple(_pairs(project, user, record, commit, plan, scene)),
+        outputs=tuple(_pairs(project, user, record, commit, plan, scene, written.outputs)),
         notes=notes,
     )
 
@@ -218,13 +220,15 @@ def _pairs(
     commit: str,
     plan: Plan,
     scene: Scene,
+    written: Collection[str],
 ) -> list[OutputPair]:
     interpreter = plan.interpreter
     found = []
     with Converter(Path(interpreter.executable) if interpreter else None) as converter:
         for item in comparable_outputs(record):
             sha256 = user.object_format == "sha256"
-            digest, files = _digest(item, scene, converter, sha256=sha256)
+            present = _in_its_place(item, record, scene, written)
+            digest, files = _digest(present, scene, converter, sha256=sha256)
             pair = OutputPair(item.path, item.role, item.digest, digest)
             if digest and digest != item.digest and item.tensors:
                 pair = msgspec.structs.replace(
@@ -234,6 +238,31 @@ def _pairs(
                 )
             found.append(pair)
     return found
+
+
+def _in_its_place(
+    item: Artifact, record: Record, scene: Scene, written: Collection[str]
+) -> Artifact:
+    """Return an output under the path that the rerun gave it.
+
+    A folder that is named after the time, or counted, has another name in every run.
+    """
+    path = item.source or item.path
+    if os.path.lexists(scene.root / path):
+        return item
+    shape = _without_numbers(path)
+    rivals = [one for one in outputs_of(record) if _without_numbers(one) == shape]
+    found = [one for one in written if _without_numbers(one) == shape]
+    if len(rivals) != 1 or len(found) != 1:
+        return item
+    if item.source:
+        return msgspec.structs.replace(item, source=found[0])
+    return msgspec.structs.replace(item, path=found[0])
+
+
+def _without_numbers(path: str) -> tuple[str, str]:
+    folder, _, name = path.rpartition("/")
+    return _DIGITS.sub("#", folder), name
 
 
 def _digest(

@@ -172,6 +172,7 @@ def check_out(
     before = _overwritten(repository, record)
     changes: dict[str, tuple[str, str] | None] = {}
     modes = {item.path: item.mode for item in entries}
+    gone |= _rules_for(repository, record, entries)
     for path in modes:
         if path in outputs or path in gone or path.startswith(f"{FOLDER}/"):
             changes[path] = None
@@ -181,6 +182,35 @@ def check_out(
     tree = build_tree(git, scene.folder / "index", commit, changes)
     lone = commit_tree(git, tree, [], "gitml: isolated work tree of a rerun\n")
     add_worktree(repository, scene.root, lone)
+
+
+def _rules_for(repository: Repository, record: Record, entries: Iterable[Entry]) -> set[str]:
+    """Return the `.gitignore` files that came with the outputs.
+
+    A script that counts its output folders, or makes one that must not be there yet, would find
+    them in its way.
+    """
+    lines: dict[str, set[str]] = {}
+    for item in record.artifacts:
+        for path in filter(None, (item.path, item.source)):
+            folder, _, name = path.rpartition("/")
+            if folder:
+                lines.setdefault(f"{folder}/.gitignore", set()).add(f"/{name}")
+    rules = {item.path: item.oid for item in entries if item.path in lines}
+    with ObjectReader(repository.git) as reader:
+        contents = reader.read_many(list(rules.values()))
+        return {
+            path
+            for path, data in zip(rules, contents, strict=True)
+            if lines[path].issuperset((data or b"?").decode("utf-8", "replace").split())
+            and not _in_base(repository, record, path)
+        }
+
+
+def _in_base(repository: Repository, record: Record, path: str) -> bool:
+    if not record.base:
+        return False
+    return not repository.git.attempt("cat-file", "-e", f"{record.base}:{path}").returncode
 
 
 def _overwritten(repository: Repository, record: Record) -> dict[str, str]:

@@ -64,12 +64,14 @@ def _declared(
     if not data or len(data) > _LARGEST:
         return
     try:
-        parts = read_partition(data, named).parts
+        found = read_partition(data, named)
     except ConfigError as error:
         yield _wrong(f"In the commit: {error.message}")
         return
-    if parts != partition.parts:
+    if found.parts != partition.parts:
         yield _wrong(f"The parts in {name_of(named)} are not those in the record.")
+    elif found.rows != partition.rows:
+        yield _wrong(f"{name_of(named)} in the commit is not what was read.")
 
 
 def _logged(evidence: Evidence, partition: PartitionInput, contents: Contents) -> Iterator[Problem]:

@@ -13,6 +13,7 @@ from gitml.inputs.code import TreeEntry
 from gitml.operations.data import Tracked, tracked_below
 from gitml.operations.pipeline import LOCK, locked_outputs
 from gitml.operations.soundness import Contents, Evidence, Policy, Problem, name_of
+from gitml.storage.paths import is_digest
 from gitml.storage.pointers import check_output_path, parse_all
 from gitml.values import digest
 
@@ -200,7 +201,8 @@ def _by_cache(path: str, oid: str, said: str, data: bytes, cache: SyntaxCache) -
 def _is_no_pickle(artifact: Artifact, cache: Path | None) -> bool:
     from gitml.outputs.conversion import inspect_pickle
 
-    if cache is None or artifact.storage != "dvc":
+    # A forged digest could lead out of the cache, to a device for example.
+    if cache is None or artifact.storage != "dvc" or not is_digest(artifact.digest):
         return False
     file = cache / artifact.digest[:2] / artifact.digest[2:]
     try:

@@ -93,6 +93,9 @@ def without_password(text: str) -> str:
 
 
 def _read_one(file: ConfigFile) -> Settings:
+    # A pipe would be waited for, and a device read for ever.
+    if file.path.exists() and not file.path.is_file():
+        raise StorageError(f"DVC's configuration {file.path} is no file.")
     try:
         data = file.path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):

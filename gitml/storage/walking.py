@@ -154,6 +154,8 @@ def _rules_above(folder: Path) -> list[_Rule]:
 
 
 def _rules_of(folder: Path) -> Iterator[_Rule]:
+    if not (folder / _IGNORE_FILE).is_file():  # a pipe would be waited for
+        return
     try:
         text = (folder / _IGNORE_FILE).read_text("utf-8")
     except (FileNotFoundError, NotADirectoryError):

@@ -30,8 +30,10 @@ def render(result: CheckResult, *, width: int = 0, colour: bool = False) -> str:
 
 def _answer(result: CheckResult, *, colour: bool) -> str:
     word = paint(result.outcome, _TONES.get(result.outcome, ""), colour=colour)
+    lock = ("lock", values.escape(result.drift))
     if result.nearest is None:
-        return f"{word}: {result.level}, no recorded experiment is near"
+        said = f"{word}: {result.level}, no recorded experiment is near"
+        return "\n".join([said, *sentences.labelled([lock])])
     row = result.nearest
     name = values.escape(row.experiment)
     verb = f"recorded by {name}" if result.level in SAME else f"nearest is {name}"
@@ -51,11 +53,9 @@ def _answer(result: CheckResult, *, colour: bool) -> str:
         pairs.append(("tree", "brought from it by gitml exp apply"))
     if result.duplicate or (result.blocked and not result.drift):
         pairs.append(("files", f"gitml exp apply {name}"))
-    if result.drift:
-        pairs.append(("lock", values.escape(result.drift)))
-    elif result.blocked:
+    if result.blocked and not result.drift:
         pairs.append(("anyway", "gitml exp run --force …"))
-    return "\n".join([*lines, *sentences.labelled(pairs)])
+    return "\n".join([*lines, *sentences.labelled([*pairs, lock])])
 
 
 def handle(row: Row) -> str:

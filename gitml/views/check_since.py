@@ -21,9 +21,9 @@ _SHOWN = 200
 def headline(result: SinceResult) -> str:
     """Return how many experiments were added, and how many of them are sound."""
     count, bad = len(result.experiments), sum(not one.ok for one in result.experiments)
-    since = f"since {values.escape(result.since[:80])}"
+    since = f"since {values.escape(result.since[:80])}" if result.since else "that no remote has"
     if not count:
-        text = f"no experiment was added {since}"
+        text = f"no experiment was added {since}" if result.since else f"no experiment {since}"
     elif bad:
         text = f"{bad:,} of {values.plural(count, 'experiment')} {since} can't be accepted"
     else:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from gitml.values import Scalar
-from gitml.views import values
+from gitml.views import values, verdicts
 from gitml.views.sheet import Section
 from gitml.views.table import FIXED, Cell, Column, Table
 from gitml.views.values import Tone
@@ -36,6 +36,7 @@ def sections(comparison: Comparison) -> list[Section]:
     titles = titles_of(comparison.experiments)
     found = [
         _head(comparison, titles),
+        verdicts.section(comparison),
         _metrics(comparison, titles),
         _rows("Settings", titles, map(_setting, comparison.params), "kind"),
         _rows("Libraries", titles, map(_library, comparison.libraries), "step"),
@@ -122,8 +123,11 @@ def _metrics(comparison: Comparison, titles: Sequence[str]) -> Section:
             for place, (value, gone) in enumerate(zip(row.values, row.missing, strict=True))
         ]
         last = _verdict(row) if two else [_plain(_best(row, titles))]
+        if two and row.repeated is not None:
+            cells = verdicts.cells(row, row.repeated, cells)
+            last = verdicts.change(row.repeated)
         rows.append((row.name, *cells, *last))
-    return Section("Metrics", Table(tuple(columns), tuple(rows)))
+    return Section("Metrics", Table(tuple(columns), tuple(rows)), verdicts.remarks(comparison))
 
 
 def _verdict(row: Metric) -> list[Cell]:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from gitml.errors import UsageError
 from gitml.inputs.arguments import PREFIX, could_be_output
 from gitml.values import Scalar
 from gitml.views import values
+from gitml.views.experiment_columns import Part, attribute, metric, named, setting, short
 from gitml.views.table import FIXED, Cell, Column, Rendered, Table
-from gitml.views.values import Tone
 
 if TYPE_CHECKING:
     from gitml.history.rows import Row
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
 _CONSTANTS_SHOWN = 6
 _RATES = frozenset(["lr", "rate", "eta", "alpha", "step_size"])
-_TONES: dict[str, Tone] = {"failed": "bad", "unreadable": "bad"}
 
 
 class Listed(msgspec.Struct, frozen=True):
@@ -29,13 +27,6 @@ class Listed(msgspec.Struct, frozen=True):
 
     table: Table
     constant: str = ""
-
-
-class _Part(msgspec.Struct, frozen=True):
-    """One column in the making: its head, and how a row fills it."""
-
-    column: Column
-    fill: Callable[[Row], Cell | Scalar]
 
 
 def listed(
@@ -54,7 +45,7 @@ def listed(
         UsageError: if a column is asked for that no row has.
     """
     if columns:
-        parts = [_named(name, rows) for name in columns]
+        parts = [named(name, rows) for name in columns]
         return Listed(_table(_told_apart(parts), rows))
     differing, constant = _settings(rows)
     shown = [*differing, *constant] if everything else differing
@@ -111,47 +102,47 @@ def nothing(listing: Listing) -> str:
     return f"{said} Other studies: {values.listing(shown)}; --all shows every one."
 
 
-def _table(parts: Sequence[_Part], rows: Sequence[Row]) -> Table:
+def _table(parts: Sequence[Part], rows: Sequence[Row]) -> Table:
     return Table(
         tuple(part.column for part in parts),
         tuple(tuple(part.fill(row) for part in parts) for row in rows),
     )
 
 
-def _leading(rows: Sequence[Row]) -> list[_Part]:
-    parts = [_attribute("experiment")]
+def _leading(rows: Sequence[Row]) -> list[Part]:
+    parts = [attribute("experiment")]
     if len({row.study for row in rows}) > 1:
-        parts.append(_attribute("study"))
-    parts.append(_attribute("created"))
+        parts.append(attribute("study"))
+    parts.append(attribute("created"))
     if any(row.status != "completed" for row in rows):
-        parts.append(_attribute("status"))
+        parts.append(attribute("status"))
     return parts
 
 
-def _trailing(rows: Sequence[Row]) -> list[_Part]:
+def _trailing(rows: Sequence[Row]) -> list[Part]:
     parts = []
     if len({row.author for row in rows}) > 1:
-        parts.append(_attribute("author"))
+        parts.append(attribute("author"))
     if any(row.tags for row in rows):
-        parts.append(_attribute("tags"))
+        parts.append(attribute("tags"))
     return parts
 
 
-def _measured(rows: Sequence[Row], primary: str) -> list[_Part]:
+def _measured(rows: Sequence[Row], primary: str) -> list[Part]:
     names = list(dict.fromkeys(name for row in rows for name in row.metrics))
     names.sort(key=lambda name: name != primary)
     changing = [name for name in names if len(rows) < 2 or not _is_constant(rows, name)]
     keeps = {name: 98 - 3 * min(rank, 25) for rank, name in enumerate(changing)}
-    return [_metric(name, keep=keeps.get(name, 16)) for name in names]
+    return [metric(name, keep=keeps.get(name, 16)) for name in names]
 
 
-def _set(names: Sequence[str]) -> list[_Part]:
+def _set(names: Sequence[str]) -> list[Part]:
     # Metrics and settings take turns: a table of metrics alone says little.
-    return [_setting(name, keep=93 - 3 * min(rank, 25)) for rank, name in enumerate(names)]
+    return [setting(name, keep=93 - 3 * min(rank, 25)) for rank, name in enumerate(names)]
 
 
-def _is_constant(rows: Sequence[Row], metric: str) -> bool:
-    found = {_key(row.metrics.get(metric)) for row in rows}
+def _is_constant(rows: Sequence[Row], name: str) -> bool:
+    found = {_key(row.metrics.get(name)) for row in rows}
     return len(found) == 1
 
 
@@ -182,7 +173,7 @@ def _rank(name: str, found: Sequence[Scalar]) -> int:
     return 3 if is_path and name.startswith(PREFIX) else 1
 
 
-def _told_apart(parts: Sequence[_Part]) -> list[_Part]:
+def _told_apart(parts: Sequence[Part]) -> list[Part]:
     """Return columns of which no two have the same title: `lr` and `args.lr`."""
     found = list(parts)
     for start, left_out in ((f"params.{PREFIX}", "params."), ("", "")):
@@ -196,9 +187,9 @@ def _told_apart(parts: Sequence[_Part]) -> list[_Part]:
     return found
 
 
-def _titled(part: _Part, title: str) -> _Part:
+def _titled(part: Part, title: str) -> Part:
     title = title or part.column.title
-    return _Part(msgspec.structs.replace(part.column, title=title), part.fill)
+    return Part(msgspec.structs.replace(part.column, title=title), part.fill)
 
 
 def _key(value: object) -> tuple[type, object]:
@@ -210,104 +201,9 @@ def _said(rows: Sequence[Row], constant: Sequence[str]) -> str:
     if not constant:
         return ""
     row = next(row for row in rows if row.complete and not row.problem)
-    short = Counter(map(_short, row.params))
+    count = Counter(map(short, row.params))
     shown = [
-        f"{_short(name) if short[_short(name)] == 1 else name} {values.scalar(row.params[name])}"
+        f"{short(name) if count[short(name)] == 1 else name} {values.scalar(row.params[name])}"
         for name in constant
     ]
     return f"the same in all: {values.listing(shown, _CONSTANTS_SHOWN)}"
-
-
-def _short(name: str) -> str:
-    return name.removeprefix(PREFIX)
-
-
-def _metric(name: str, keep: int) -> _Part:
-    return _Part(
-        Column(name, f"metrics.{name}", keep=keep), lambda row: _value(row, row.metrics, name)
-    )
-
-
-def _setting(name: str, keep: int) -> _Part:
-    return _Part(
-        Column(_short(name), f"params.{name}", keep=keep),
-        lambda row: _value(row, row.params, name),
-    )
-
-
-def _value(row: Row, found: dict[str, Scalar], name: str) -> Cell | Scalar:
-    if name in found:
-        value = found[name]
-        return Cell("null", None) if value is None else value
-    return Cell("?", None, "dim") if not row.complete else None
-
-
-_ATTRIBUTES: dict[str, tuple[Column, Callable[[Row], Cell | Scalar]]] = {
-    "experiment": (
-        Column("experiment", keep=FIXED, narrow=20),
-        lambda row: Cell(
-            values.escape(row.experiment), row.experiment, "dim" if row.hidden else ""
-        ),
-    ),
-    "study": (Column("study", keep=86), lambda row: row.study),
-    "created": (
-        Column("created", keep=88),
-        lambda row: Cell(values.age(row.created), row.created, "", values.time(row.created)),
-    ),
-    "status": (
-        Column("status", keep=97),
-        lambda row: Cell(row.status, row.status, _TONES.get(row.status, "")),
-    ),
-    "author": (Column("author", keep=20), lambda row: row.author),
-    "mail": (Column("mail", keep=10), lambda row: row.mail),
-    "tags": (Column("tags", keep=35), lambda row: _joined(row.tags)),
-    "notes": (Column("notes", keep=30), lambda row: _joined(row.notes)),
-    "seconds": (
-        Column("took", "seconds", keep=40),
-        lambda row: Cell(values.duration(row.seconds), row.seconds),
-    ),
-    "commit": (
-        Column("commit", keep=50, narrow=7),
-        lambda row: Cell(values.commit(row.commit), row.commit),
-    ),
-    "base": (
-        Column("base", keep=15, narrow=7),
-        lambda row: Cell(values.commit(row.base), row.base),
-    ),
-    "fingerprint": (Column("fingerprint", keep=15), lambda row: row.fingerprint),
-    "problem": (Column("problem", keep=95), lambda row: row.problem),
-}
-
-
-def _attribute(name: str) -> _Part:
-    return _Part(*_ATTRIBUTES[name])
-
-
-def _named(name: str, rows: Sequence[Row]) -> _Part:
-    """Return the column that is meant: an attribute, `metrics.x`, `params.x`, or a bare name."""
-    if name in _ATTRIBUTES:
-        return _attribute(name)
-    metrics = {key for row in rows for key in row.metrics}
-    params = {key for row in rows for key in row.params}
-    for prefix, known, make in (("metrics.", metrics, _metric), ("params.", params, _setting)):
-        bare = name.removeprefix(prefix)
-        if name.startswith(prefix) and (bare in known or f"args.{bare}" in known):
-            return make(bare if bare in known else f"args.{bare}", 80)
-    if name in metrics:
-        return _metric(name, 80)
-    if name in params or f"args.{name}" in params:
-        return _setting(name if name in params else f"args.{name}", 80)
-    raise _unknown(name, [*_ATTRIBUTES, *sorted(metrics), *sorted(params)])
-
-
-def _unknown(name: str, known: Sequence[str]) -> UsageError:
-    import difflib
-
-    near = difflib.get_close_matches(name, known, n=3)
-    hint = f"Did you mean {', '.join(near)}?" if near else f"There are: {', '.join(known[:20])}."
-    return UsageError(f"There is no column {name!r} in these experiments.", hint=hint)
-
-
-def _joined(texts: Sequence[str]) -> Cell:
-    shown = ", ".join(values.escape(text) for text in texts)
-    return Cell(shown, ", ".join(texts))

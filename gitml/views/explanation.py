@@ -79,8 +79,8 @@ def _neighbour(neighbour: Neighbour, limit: int, planned: str) -> Section:
     said = f"{values.plural(counting, 'input')} differ{'s' if counting == 1 else ''}"
     if not counting:
         said = "nothing differs" if not neighbour.details else "nothing that counts differs"
-    metrics = sentences.metrics(row.metrics, row.primary)
-    more = f", {metrics}" if metrics else ""
+    chosen = row.primary if row.primary in row.metrics else next(iter(sorted(row.metrics)), "")
+    more = f", {sentences.metrics({chosen: row.metrics[chosen]})}" if chosen else ""
     title = f"{values.escape(row.experiment)} ({values.commit(row.commit)}{more})"
     shown = neighbour.details[:limit]
     rows = [line for detail in shown for line in _rows(detail)]

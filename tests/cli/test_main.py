@@ -86,6 +86,7 @@ def test_the_front_door_is_light() -> None:
     ("arguments", "said"),
     [
         (["exp", "rnu"], "There is no command 'rnu'. Did you mean 'run'?"),
+        (["run"], "There is no command 'run'. Did you mean 'exp run'?"),
         (["exp", "list", "--lmit", "3"], "'--limit'"),
         (["-C", "/does/not/exist", "doctor"], "/does/not/exist is not a folder"),
         (["exp", "show"], "Missing argument 'EXP'"),

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitml.comparison.reproduction import OutputPair, Reproduction, agree, is_timely, judge
+from gitml.comparison.reproduction import OutputPair, Reproduction, agree, judge
+from gitml.comparison.timely import is_timely
 from gitml.inputs.difference import Difference
 from gitml.outputs.tensor_manifest import TensorSummary
 from gitml.values import Scalar

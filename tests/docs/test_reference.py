@@ -101,12 +101,20 @@ def test_documented_json_keys_are_real(project: Any) -> None:
         "gitml exp apply": project.json("exp", "apply", "one"),
         "gitml exp diff": project.json("exp", "diff", "one", "two"),
         "gitml check": project.json("check", "-S", "lr=0.3"),
+        "gitml check --since": project.json("check", "--since", "main", "--allow-unpushed"),
+        "gitml exp show --inputs": project.json("exp", "show", "two", "--inputs"),
+        "gitml exp rerun": project.json("exp", "rerun", "one", "--dry-run"),
         "gitml doctor": json.loads(project.gitml("doctor", "--json", status=None).stdout),
         "gitml init": project.json("init"),
     }
     assert not project.json("exp", "recover")
+    explained = project.json("check", "-S", "lr=0.3", "--explain")["explanation"]
+    found["The explanation"] = {*explained, *explained["nearest"][0]["differences"][0]}
+    # Those of `gitml exp show` are the record's, and `explanation` comes with `--explain`.
+    loose = ("gitml exp show", "gitml exp note, tag and hide")
     for command, document in found.items():
         assert documented[command] <= set(document), command
+        assert command in loose or documented[command] == set(document), command
 
 
 def test_the_record_holds_documented_fields_only(project: Any) -> None:

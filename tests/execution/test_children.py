@@ -36,11 +36,20 @@ SEEN = {
     "\"subprocess.run([sys.executable, '-c', '1'], env={})\", "
     "{**globals(), '__name__': 'torch._inductor.codecache'})",
     "many words": RUN.format("['python', 'child.py', *['x' * 100] * 1000]"),
+    "an environment that is cleared for a moment": "saved = dict(os.environ)\n"
+    "os.environ.clear()\nos.environ.update(saved)\n" + RUN.format("['python', 'child.py']"),
     "threads": "import threading\n"
     "thread = threading.Thread(target=lambda: subprocess.run(['python', 'child.py'], check=True))\n"
     "thread.start(); thread.join()",
 }
+WORKER = (
+    "from multiprocessing.util import spawnv_passfds\nsaved = dict(os.environ)\n"
+    "words = [os.fsencode(word) for word in (sys.executable, 'child.py')]\n"
+    "os.environ.clear()\npid = spawnv_passfds(words[0], words, [])\n"
+)
 UNSEEN = {
+    "a worker of a cleared environment": WORKER + "os.waitpid(pid, 0)\nos.environ.update(saved)",
+    "a worker that stays": WORKER + "os.environ.update(saved)\nos.waitpid(pid, 0)",
     "isolated": RUN.format("[sys.executable, '-I', '-c', 'import sys']"),
     "without the environment": RUN.format("[sys.executable, '-uE', 'child.py']"),
     "without site": RUN.format("[sys.executable, '-X', 'utf8', '-S', 'child.py']"),

@@ -142,12 +142,14 @@ def test_the_templates_say_what_they_do_and_name_only_what_exists() -> None:
     assert "pull_request_target" not in text
 
 
-def _pre_commit(project: Project, tmp_path: Path, hook: dict[str, Any]) -> int:
-    config = {"repos": [{"repo": "local", "hooks": [{**hook, "language": "system"}]}]}
+def _pre_commit(
+    project: Project, tmp_path: Path, hook: dict[str, Any], stage: str = "pre-push"
+) -> int:
+    config = {"repos": [{"repo": "local", "hooks": [hook]}]}
     project.write(".pre-commit-config.yaml", yaml.safe_dump(config))
     project.git("add", ".pre-commit-config.yaml")
     done = subprocess.run(
-        ["pre-commit", "run", "--hook-stage", "pre-push", hook["id"]],
+        ["pre-commit", "run", "--hook-stage", stage, hook["id"]],
         cwd=project.root,
         env={**os.environ, "PRE_COMMIT_HOME": str(tmp_path / "pre-commit")},
         capture_output=True,
@@ -157,16 +159,26 @@ def _pre_commit(project: Project, tmp_path: Path, hook: dict[str, Any]) -> int:
     return done.returncode
 
 
-def test_the_pre_push_hooks_refuse_a_repeat_and_an_unsound_experiment(
+def test_the_pre_push_hook_refuses_an_unsound_experiment_and_nothing_else(
     project: Project, bare: Path, tmp_path: Path
 ) -> None:
-    listed = hooks()
-    assert _pre_commit(project, tmp_path, listed["gitml-check"]) != 0
+    hook = hooks()["gitml-check-experiments"]
+    assert _pre_commit(project, tmp_path, hook) == 0
+    project.run("--name", "three", "-S", "lr=0.7")
+    assert _pre_commit(project, tmp_path, hook) == 0
+    project.run("--name", "again", "--force", "-S", "lr=0.5")
+    assert _pre_commit(project, tmp_path, hook) != 0
+    assert _pre_commit(project, tmp_path, {**hook, "args": ["--on-duplicate=skip"]}) == 0
+    project.gitml("exp", "push")
+    assert _pre_commit(project, tmp_path, hook) == 0, "what is pushed is the remote's to judge"
+
+
+def test_the_hook_about_the_command_runs_by_hand_only(
+    project: Project, bare: Path, tmp_path: Path
+) -> None:
+    hook = hooks()["gitml-check"]
+    assert hook["stages"] == ["manual"], "after a run the work tree is always a repeat"
+    assert _pre_commit(project, tmp_path, hook, "manual") != 0
     project.write("params.yaml", "lr: 0.3\nseed: 1\n")
     project.git("add", "params.yaml")  # what isn't staged, pre-commit puts aside
-    assert _pre_commit(project, tmp_path, listed["gitml-check"]) == 0
-    project.git("push", "-q", "-u", "origin", "main")
-    assert _pre_commit(project, tmp_path, listed["gitml-check-experiments"]) == 0
-    project.run("--name", "again", "--force", "-S", "lr=0.5")
-    project.gitml("exp", "push")
-    assert _pre_commit(project, tmp_path, listed["gitml-check-experiments"]) != 0
+    assert _pre_commit(project, tmp_path, hook, "manual") == 0

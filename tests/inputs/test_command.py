@@ -93,8 +93,34 @@ def test_arguments_are_typed_settings(arguments: str, settings: dict[str, Scalar
 
 def test_positional_words_stay_in_the_program() -> None:
     reading = read_command(["python", "t.py", "fit", "--lr", "1", "data.csv", "--", "--x"])
-    assert reading.program == ("python", "t.py", "fit", "data.csv", "--", "--x")
+    assert reading.program == ("python", "t.py", "fit", "[options]", "data.csv", "--", "--x")
     assert reading.args == {"args.lr": 1}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "program"),
+    [
+        ("big.py --lr 1 --seed 2", "big.py"),
+        ("--lr 1 --seed 2 big.py", "[options] big.py"),
+        ("--seed 2 --lr 1 big.py", "[options] big.py"),
+        ("--lr 1 big.py --seed 2", "[--lr] big.py"),
+        ("--seed 2 big.py --lr 1", "[--seed] big.py"),
+        ("--lr 1 a.py --seed 2 b.py", "[--lr] a.py [--seed] b.py"),
+        ("a.py b.py --lr 1", "a.py b.py"),
+        ("lr=1 big.py seed=2", "[--lr] big.py"),
+        ("--config c.yaml --lr 1", ""),
+        ("--lr 1 --config c.yaml", "[options] [--config]"),
+        ("--lr 1 --config=c.yaml --seed 2", "[--lr] [--config]"),
+        ("--lr 1 --lr 2 big.py", "[options] big.py"),
+        ("--lr 1 big.py --lr 2", "[--lr] big.py"),
+        ("--lr 1 --data c.csv", ""),
+    ],
+)
+def test_options_before_a_file_of_options_are_told_from_those_after_it(
+    arguments: str, program: str
+) -> None:
+    reading = read_command(["python", "t.py", *arguments.split()])
+    assert " ".join(reading.program[2:]) == program
 
 
 def test_the_arguments_behind_a_launcher_are_settings_of_the_script() -> None:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitml.errors import ConfigError
+from gitml.inputs.difference import compare_partition
 from gitml.inputs.manifest import PartitionInput
 from gitml.inputs.partition import expected_partition, ids_in, part_input, read_partition
 
@@ -35,7 +36,21 @@ def test_order_does_not_count_and_membership_does(ids: set[int], chance: object)
     one = read_partition(json.dumps({"train": known}).encode(), "a.json")
     other = read_partition(json.dumps({"train": known[::-1]}).encode(), "a.json")
     less = read_partition(json.dumps({"train": known[1:]}).encode(), "a.json")
-    assert one == other != less
+    assert one.parts == other.parts != less.parts
+
+
+def test_all_that_a_file_says_is_digested_in_its_order_and_not_its_spelling() -> None:
+    plain = b"id,part,label\n1,train,0\n2,test,1\n"
+    rows = read_partition(plain, "s.csv").rows
+    respelled = b'\xef\xbb\xbf"id","part",label\r\n1,train,"0"\r\n\r\n2,test,1\r\n'
+    assert read_partition(respelled, "s.csv").rows == rows
+    for other in (b"id,part,label\n1,train,1\n2,test,1\n", b"id,part,label\n2,test,1\n1,train,0\n"):
+        found = read_partition(other, "s.csv")
+        assert found.parts == read_partition(plain, "s.csv").parts
+        assert found.rows != rows
+        assert [item.name for item in compare_partition(read_partition(plain, "s.csv"), found)] == [
+            "s.csv"
+        ]
 
 
 def test_groups_are_digested_and_may_not_be_in_two_parts() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from pathlib import Path
@@ -370,3 +371,20 @@ def test_many_experiments_are_judged_quickly(tmp_path: Path) -> None:
     took = time.monotonic() - began
     assert len(result.experiments) == 20
     assert took < 20  # seconds, on any machine; about one on a small one
+
+
+def test_unpushed_means_what_no_remote_has(project: Project, tmp_path: Path) -> None:
+    shared(project, tmp_path)
+    done = project.gitml("check", "--unpushed")
+    assert done.stdout.startswith("passed: no experiment that no remote has")
+    project.run("--name", "three", "-S", "lr=0.7")
+    project.run("--name", "four", "-S", "lr=0.7", "--force")
+    report = project.gitml("check", "--unpushed", "--allow-unpushed", "--json", status=1).stdout
+    document = json.loads(report)
+    assert document["since"] == ""
+    assert {one["experiment"]: one["ok"] for one in document["experiments"]} == {
+        "three": True,
+        "four": False,
+    }
+    project.gitml("check", "--unpushed", "--since", "main", status=2)
+    project.gitml("check", "--since", "", status=2)

@@ -331,8 +331,10 @@ DATA = [
     Case("the split, made with the same seed", "new",
          write("splits.json", '{"train": ["a"], "test": ["b", "c"]}'),
          "partition test, partition train"),
-    Case("the order of ids in the split's file", "equivalent",
-         write("splits.json", '{"test": ["c"], "train": ["b", "a"]}'), "code splits.json"),
+    Case("the order of ids in the split's file", "near",
+         write("splits.json", '{"train": ["b", "a"], "test": ["c"]}'), "data splits.json"),
+    Case("formatting of the split's file", "equivalent",
+         write("splits.json", '{"train":["a","b"],\n "test":["c"]}\n'), "code splits.json"),
 ]  # fmt: skip
 
 COMMANDS = [

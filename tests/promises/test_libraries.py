@@ -223,7 +223,7 @@ def test_a_strict_check_blocks_drift(project: Project, training: Path) -> None:
     assert project.gitml("check", **use(training))
     done = project.gitml("check", "--strict-lock", status=1, **use(training))
     assert done.stdout.startswith("blocked: new")
-    assert "numbers-lib 1.0 is locked, 2.0 is installed" in done.stderr
+    assert "numbers-lib 1.0 is locked, 2.0 is installed" in done.stdout
     (project.root / "uv.lock").unlink()
     assert project.gitml("check", "--strict-lock", status=1, **use(training))
 

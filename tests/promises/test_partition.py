@@ -192,12 +192,16 @@ def declared(project: Project) -> None:
     project.git("commit", "-qm", "declare the split")
 
 
-def test_an_edited_split_file_is_new_and_its_order_is_not(project: Project) -> None:
+def test_an_edited_split_file_is_new_and_one_in_another_order_is_near(project: Project) -> None:
     declared(project)
     made = project.run("--name", "first")
     assert ".gitml/partition.csv" not in project.git("ls-tree", "-r", made["commit"])
     project.write("splits.csv", "id,part\n4,test\n3,test\n2,train\n1,train\n")
-    assert project.json("check", status=1)["level"] == "equivalent"
+    answer = project.json("check")
+    assert answer["level"] == "near"
+    assert [(row["input"], row["name"]) for row in answer["differences"]] == [
+        ("data", "splits.csv")
+    ]
     project.write("splits.csv", "id,part\n1,train\n2,test\n3,test\n4,test\n")
     for level in ("equivalent", "near"):
         answer = project.json("check", "--level", level)
@@ -214,6 +218,27 @@ def test_an_edited_split_file_is_new_and_its_order_is_not(project: Project) -> N
     project.write("splits.csv", "id,part\n3,train\n2,train\n1,test\n4,test\n")
     drifted = project.gitml("exp", "run", "--name", "third").stderr
     assert "67 % of the test examples of second are in train now (2 of 3)." in drifted
+
+
+def test_labels_in_a_split_file_count(project: Project) -> None:
+    declared(project)
+    rows = "id,part,label\n1,train,0\n2,train,1\n3,test,0\n4,test,1\n"
+    project.write("splits.csv", rows)
+    project.run("--name", "first")
+    project.write("splits.csv", rows.replace("1,train,0", "1,train,1"))
+    assert project.json("check")["level"] == "near"
+    project.run("--name", "second")
+    first, second = (project.json("exp", "show", name) for name in ("first", "second"))
+    assert first["digests"]["partition"] != second["digests"]["partition"]
+
+
+def test_a_split_file_that_is_no_file_is_not_read(project: Project) -> None:
+    declared(project)
+    place = project.root / "splits.csv"
+    place.unlink()
+    place.symlink_to("/dev/zero")
+    said = project.gitml("check", status=2).stderr
+    assert "splits.csv that gitml.yaml names is no file" in said
 
 
 def test_a_declared_split_wins_over_a_logged_one_and_a_conflict_is_said(project: Project) -> None:

@@ -568,6 +568,24 @@ def test_an_experiment_without_results_has_nothing_to_compare(
     assert "nothing to compare" in done.stderr
 
 
+@pytest.mark.parametrize("earlier", [0, 2], ids=["the first", "the third"])
+def test_output_folders_that_a_script_counts_are_compared(project: Project, earlier: int) -> None:
+    project.write(
+        "train.py",
+        "import os, torch\n"
+        "os.makedirs('runs', exist_ok=True)\n"
+        "folder = f'runs/version_{len(os.listdir(\"runs\"))}'\n"
+        "os.mkdir(folder)\n"
+        "torch.manual_seed(1)\n"
+        "torch.save({'w': torch.rand(3)}, f'{folder}/model.pt')\n"
+        "open(f'{folder}/report.txt', 'w').write('done')\n",
+    )
+    for number in range(earlier):
+        (project.root / f"runs/version_{number}").mkdir(parents=True)
+    project.run("--name", "counted")
+    assert rerun(project, "counted")["verdict"] == "reproduced"
+
+
 def test_a_converted_pickle_is_compared_tensor_by_tensor(project: Project) -> None:
     project.write(
         "train.py",

@@ -103,6 +103,7 @@ def compare_replicates(
     goal: Goal = "",
     confidence: float = CONFIDENCE,
     paired: bool = True,
+    bootstrap: bool = True,
 ) -> Replicates:
     """Return the difference of B and A with an interval.
 
@@ -119,6 +120,7 @@ def compare_replicates(
         goal: Which values are better.
         confidence: Of every interval.
         paired: False where equal seeds share nothing, such as for different programs.
+        bootstrap: False where nobody looks at the bootstrap interval, which takes long to make.
 
     Raises:
         UsageError: if there are not as many seeds as runs, or `confidence` makes no sense.
@@ -134,13 +136,13 @@ def compare_replicates(
         return bare
     found = _paired(bare, arm_a, arm_b, confidence) if paired else None
     found = found or _welch(bare, confidence)
-    bootstrap = None
-    if not found.pairs and max(one.n, other.n) <= _MOST_RESAMPLED:
-        bootstrap = bca_interval(arm_a.values, arm_b.values, confidence=confidence)
+    resampled = None
+    if bootstrap and not found.pairs and max(one.n, other.n) <= _MOST_RESAMPLED:
+        resampled = bca_interval(arm_a.values, arm_b.values, confidence=confidence)
     improvement = probability_of_improvement(
         arm_a.values, arm_b.values, larger_is_better=goal != "min", confidence=confidence
     )
-    return msgspec.structs.replace(found, improvement=improvement, bootstrap=bootstrap)
+    return msgspec.structs.replace(found, improvement=improvement, bootstrap=resampled)
 
 
 def seeds_needed(

@@ -1,6 +1,7 @@
 # ruff: noqa: F401, UP004
 """Programs that an observed process starts, and whether Python in them can be observed."""
 
+import errno
 import os
 import time
 
@@ -28,6 +29,7 @@ class Children(object):
         self.log = log
         self.folder = folder
         self.here = os.path.dirname(os.path.abspath(__file__))
+        self.waited = ()  # type: tuple[Any, ...]
         self.handlers = {
             "subprocess.Popen": self.opened,
             "os.posix_spawn": self.spawned,
@@ -68,8 +70,12 @@ class Children(object):
             value = os.fsdecode(args[1]) if len(args) > 1 else ""
             now = {key: os.environ.get(key, "") for key in _OURS}
             now[name] = value
-            if self.leads_here(os.environ) and not self.leads_here(now):
+            before, after = self.leads_here(os.environ), self.leads_here(now)
+            if before and not after:
+                self.waited = _waited()
                 self.write("hidden", _standing(), [name])
+            elif after and not before and self.waited and self.waited == _waited() and _is_alone():
+                self.write("shown", _standing(), [name])
 
     def note(self, kind, words, folder, env):
         # type: (str, list[Any], Any, Any) -> None
@@ -109,6 +115,29 @@ class Children(object):
                 value = env.get(name.encode())
             values.append(os.fsdecode(value or ""))
         return values[0] == self.folder and self.here in values[1].split(os.pathsep)
+
+
+def _waited():
+    # type: () -> tuple[Any, ...]
+    """Return what all ended children used together; empty where that isn't known."""
+    try:
+        import resource
+
+        return tuple(resource.getrusage(resource.RUSAGE_CHILDREN))
+    except Exception:
+        return ()
+
+
+def _is_alone():
+    # type: () -> bool
+    """Whether this process surely has no children."""
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT | os.WNOHANG)
+    except OSError as error:
+        return error.errno == errno.ECHILD
+    except Exception:
+        pass
+    return False
 
 
 def _starter():
