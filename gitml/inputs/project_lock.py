@@ -168,15 +168,18 @@ def differing(
     """Return what an environment has otherwise than its lock asks for, sorted by name.
 
     What is installed besides is fine, and so is an extra or a development group that isn't there.
+    In a requirements file `==2.13.0` allows `2.13.0+cpu`, as installers have it (PEP 440).
     """
+    plain = _REQUIREMENTS.match(lock.name) is not None
     found: list[tuple[str, Pin, Distribution | None]] = []
     for name, pin in sorted(lock.pins.items()):
         present = distributions.get(name)
         if present is None:
             if pin.needed:
                 found.append((name, pin, None))
-        elif present.source in ("editable", "local") or not pin.allows(
-            present.version, build_of(present)
+        elif present.source in ("editable", "local") or not (
+            pin.allows(present.version, build_of(present))
+            or (plain and pin.allows(present.version.partition("+")[0], build_of(present)))
         ):
             found.append((name, pin, present))
     return found

@@ -15,7 +15,7 @@ from gitml.inputs.data import is_noise
 from gitml.inputs.difference import Difference
 from gitml.inputs.manifest import CodeInput
 
-_MAX_ABSENT = 200
+_MAX_ABSENT = 2_000
 
 
 def with_folders(paths: Iterable[str]) -> frozenset[str]:

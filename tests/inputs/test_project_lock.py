@@ -467,6 +467,16 @@ def test_what_differs_from_a_lock(pin: Pin, installed: Distribution | None, fine
     assert not differing(lock, {"y": present("1")}) or pin.needed
 
 
+def test_a_pin_of_a_requirements_file_allows_local_builds_of_its_version() -> None:
+    cpu = present("2.13.0+cpu")
+    for name, fine in (("requirements.txt", True), ("poetry.lock", False)):
+        assert (
+            differing(ProjectLock(f"/{name}", {"x": Pin(("2.13.0",), True)}), {"x": cpu}) == []
+        ) is fine
+    other = ProjectLock("/requirements.txt", {"x": Pin(("2.13.0+cu1",), True)})
+    assert differing(other, {"x": cpu})
+
+
 def test_markers_are_those_of_the_interpreter_and_not_of_gitml() -> None:
     markers = Markers(environment_of("3.9.18", "pypy"))
     assert markers.holds("python_version == '3.9' and implementation_name == 'pypy'")
