@@ -115,8 +115,8 @@ def command(
 
     with Reports(github=form == "github", dotenv=dotenv, folder=standing.start) as reports:
         if since is not None or unpushed:
-            if since is not None and (unpushed or not since):
-                raise click.UsageError("--since needs a revision, and --unpushed goes without.")
+            if since is not None and unpushed:
+                raise click.UsageError("--since and --unpushed are two questions: ask one.")
             given = {"-S": overrides, "A command": words, "--explain": explain}
             given["--strict-lock"] = strict_lock
             refuse(
@@ -128,6 +128,7 @@ def command(
                 SinceRequest(
                     start=standing.start,
                     since=since or "",
+                    unpushed=unpushed,
                     study=study,
                     level=level,
                     on_duplicate=on_duplicate,

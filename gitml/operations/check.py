@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -20,7 +21,7 @@ from gitml.operations.drift import blocking_drift, with_lock
 from gitml.operations.fetching import Mode, bring_candidates, bring_records, bring_studies
 from gitml.operations.libraries import library_notes
 from gitml.operations.own_programs import refuse_own_programs
-from gitml.operations.plan import make_plan
+from gitml.operations.plan import Plan, make_plan
 from gitml.operations.project import Project, open_project
 from gitml.operations.seen import find_nearest, find_seen
 
@@ -138,7 +139,7 @@ def check(request: CheckRequest, say: Callable[[str], None] = lambda _: None) ->
         bring_candidates(project.repository, index, plan, brought)
         drift = blocking_drift(project, plan) if request.strict_lock else ""
         plan = with_lock(project, plan)
-        notes += [*plan.warnings, *filter(None, [drift])]
+        notes += [*_about_command(project, plan), *plan.warnings, *filter(None, [drift])]
         study = project.study(request.study)
         verdict = find_nearest(project, index, plan, study, find_seen(project, index, plan))
         if verdict.nearest is not None:
@@ -172,6 +173,18 @@ def check(request: CheckRequest, say: Callable[[str], None] = lambda _: None) ->
         explanation=explanation,
         drift=drift,
     )
+
+
+def _about_command(project: Project, plan: Plan) -> list[str]:
+    """Return a sentence about a command that isn't there: one with a slip would always pass."""
+    script = plan.reading.script
+    if script and not (project.root / script).exists():
+        return [f"There is no {script} here: is the command right?"]
+    program = plan.argv[0]
+    place = os.path.join(project.repository.root, plan.folder, program)
+    if shutil.which(program) is None and not os.path.exists(place):
+        return [f"{program} is not found here: is the command right?"]
+    return []
 
 
 def _own_report(project: Project, report: Path | None) -> set[str]:

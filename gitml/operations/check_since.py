@@ -27,7 +27,7 @@ class SinceRequest(msgspec.Struct, frozen=True):
 
     Attributes:
         start: Folder where the user stands.
-        since: The revision; empty for what no remote is known to have.
+        since: The revision; it plays no part with `unpushed`.
         study: Only experiments of this study; empty for all.
         level: The loosest sameness with an older experiment that makes one a duplicate.
         on_duplicate: Whether a duplicate is an error, or a warning.
@@ -35,10 +35,11 @@ class SinceRequest(msgspec.Struct, frozen=True):
         allow_unpushed: Whether it is enough that this machine has what isn't on the remote.
         remote: The Git remote to fetch recorded experiments from; empty for the usual one.
         fetch: Whether to fetch them: `auto` where the clone may lack some.
+        unpushed: Look at what no remote is known to have instead.
     """
 
     start: Path
-    since: str
+    since: str = ""
     study: str = ""
     level: str = "equivalent"
     on_duplicate: Literal["block", "skip"] = "block"
@@ -46,6 +47,7 @@ class SinceRequest(msgspec.Struct, frozen=True):
     allow_unpushed: bool = False
     remote: str = ""
     fetch: Mode = "auto"
+    unpushed: bool = False
 
 
 class SinceResult(msgspec.Struct, frozen=True):
@@ -92,9 +94,9 @@ def check_since(request: SinceRequest, say: Callable[[str], None] = lambda _: No
     notes = list(brought.notes)
     with open_index(repository) as index:
         index.declared = declared_goals(project)
-        rows = _added(repository, index, request.since, study)
+        rows = _added(repository, index, request, study)
         if bring_evidence(repository, index, brought, rows):
-            rows = _added(repository, index, request.since, study)
+            rows = _added(repository, index, request, study)
         if not index.count(hidden=True):
             notes.append("No experiment is in this clone; are its branches exp/* fetched?")
         examined = examine(project, index, rows, _policy(project, request))
@@ -107,10 +109,10 @@ def check_since(request: SinceRequest, say: Callable[[str], None] = lambda _: No
         )
 
 
-def _added(repository: Repository, index: Index, since: str, study: str) -> list[Row]:
-    if since:
-        return added_since(repository, index, since, study)
-    return added_here(repository, index, study)
+def _added(repository: Repository, index: Index, request: SinceRequest, study: str) -> list[Row]:
+    if request.unpushed:
+        return added_here(repository, index, study)
+    return added_since(repository, index, request.since, study)
 
 
 def _policy(project: Project, request: SinceRequest) -> Policy:

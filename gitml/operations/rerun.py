@@ -39,13 +39,9 @@ from gitml.operations.rerun_command import (
 from gitml.operations.rerun_data import Progress, Supply, bring, plan_supply, refuse_missing
 from gitml.operations.rerun_environment import Chosen, choose, provide
 from gitml.operations.rerun_hints import announcements, hints_for
+from gitml.operations.rerun_outputs import comparable_outputs, outputs_of
 from gitml.operations.rerun_request import RerunRequest, RerunResult
-from gitml.operations.rerun_results import (
-    Results,
-    comparable_outputs,
-    outputs_of,
-    results_of,
-)
+from gitml.operations.rerun_results import Results, results_of
 from gitml.operations.rerun_tree import Scene, check_out, close_scene, open_scene, pointers_of
 from gitml.storage import place
 from gitml.storage.place import Storage

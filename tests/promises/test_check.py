@@ -225,3 +225,15 @@ def test_a_study_is_chosen(project: Project) -> None:
     assert project.json("check", "-S", "lr=0.7")["nearest"]["experiment"] == "here"
     found = project.json("check", "-S", "lr=0.7", "--study", "sweep")
     assert found["nearest"]["experiment"] == "there"
+
+
+def test_a_slip_in_the_command_is_said(project: Project) -> None:
+    for command, missing in (
+        (("python", "trian.py"), "trian.py"),
+        (("nosuchprogram",), "nosuchprogram"),
+        (("./missing.sh",), "./missing.sh"),
+    ):
+        done = project.gitml("check", "--", *command)
+        assert missing in done.stderr and "is the command right?" in done.stderr
+    for command in (("python", "train.py"), ("python", "-m", "json.tool"), ("sh", "-c", "true")):
+        assert "is the command right?" not in project.gitml("check", "--", *command).stderr
