@@ -6,9 +6,14 @@ have is None there, and true in `missing` where None could also be a value.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
 
 from gitml.values import Scalar
+
+if TYPE_CHECKING:
+    from gitml.comparison.contents import Contents
 
 Values = tuple[Scalar, ...]
 
@@ -243,6 +248,7 @@ class Comparison(msgspec.Struct, frozen=True):
         notes: Sentences that belong above the comparison.
         verdict: Of two that can be compared, on the primary metric.
         gate: Whether the second is worse, where that was asked.
+        contents: What artifacts hold, where that was asked.
     """
 
     experiments: tuple[Compared, ...]
@@ -260,6 +266,7 @@ class Comparison(msgspec.Struct, frozen=True):
     artifacts: tuple[Output, ...]
     verdict: Verdict | None = None
     gate: Gate | None = None
+    contents: Contents | None = None
 
     @property
     def lines_added(self) -> int:
