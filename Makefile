@@ -31,7 +31,7 @@ $(STAMP): pyproject.toml $(CONSTRAINTS)
 	@echo "[2/3] installing $(TORCH) (a large download on a new machine)"
 	@$(PIP) install --constraint $(CONSTRAINTS) '$(TORCH)'
 	@echo "[3/3] installing gitml with what its tests need (about a minute)"
-	@$(PIP) install --constraint $(CONSTRAINTS) --editable '.[torch,dev]'
+	@$(PIP) install --constraint $(CONSTRAINTS) --editable '.[torch,report,parquet,dev]'
 	@touch $@
 	@echo "done: $(BIN)/gitml"
 

@@ -1,10 +1,8 @@
 """Where the Python API writes: the folder of the run, or one of its own outside of `exp run`.
 
-<folder>/history.jsonl           `log`: one line a call
-<folder>/summary.jsonl           `summary`: one line a call
-<folder>/made/<kind>/<name>      figures, tables, predictions, …: `.gitml/<kind>/<name>` in the
-                                 tree of the experiment
-<folder>/weights/                receipts of `save_weights`
+In it, `history.jsonl` has what `log` was given and `summary.jsonl` what `summary` was given, one
+line a call. `made/<kind>/<name>` are figures, tables, predictions and so on, which are recorded as
+`.gitml/<kind>/<name>`; `weights/` has the receipts of `save_weights`.
 """
 
 from __future__ import annotations
