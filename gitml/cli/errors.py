@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import sys
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -116,6 +115,8 @@ def _describe(error: OSError) -> tuple[str, str] | None:
 
 def _show_traceback(wanted: bool) -> None:
     if wanted:
+        import traceback
+
         traceback.print_exc()
 
 
@@ -140,6 +141,8 @@ def _keep(error: BaseException, start: Callable[[], Path]) -> str:
         folder = discover(start()).state_dir / "bugs"
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{os.getpid()}.txt"
+        import traceback
+
         lines = traceback.format_exception(error)
         head = f"gitml on Python {platform.python_version()}, {platform.platform()}\n\n"
         path.write_text(head + "".join(lines), "utf-8", "backslashreplace")

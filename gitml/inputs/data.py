@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import posixpath
-import re
 from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
 from gitml.config import DataSource
 from gitml.inputs.manifest import DataInput
+from gitml.regex import lazy
 
 # Never data, whoever reads it.
 _SYSTEM = tuple(
@@ -23,7 +23,7 @@ _SYSTEM = tuple(
     /var/lib/dpkg/ /var/cache/ /var/run/ /System/ /Library/ /private/etc/
     """.split()  # noqa: SIM905
 )
-_SHARED = re.compile(
+_SHARED = lazy(
     r"/(?:usr|opt/[^/]+|usr/local)/share/(?:zoneinfo|fonts|locale|mime|i18n|icons|misc|pyshared"
     r"|ca-certificates|terminfo|fontconfig|X11|themes|doc|man|nvidia)/"
 )
@@ -32,7 +32,7 @@ _WIDE_PREFIXES = frozenset(["/", "/usr", "/usr/local", "/opt", "/opt/homebrew"])
 _INTERPRETER_FOLDERS = ("lib/", "lib64/", "bin/", "include/", "share/", "libexec/", "etc/", "ssl/")
 
 # Below the home folder: caches and settings of tools, and credentials.
-_HOME_NOISE = re.compile(
+_HOME_NOISE = lazy(
     r"(?:\.config|\.local/(?:lib|bin|state|share/(?:jupyter|fonts|uv|pipx|virtualenvs))|\.ipython"
     r"|\.jupyter|\.netrc|\.gitconfig|\.git-credentials|\.aws|\.ssh|\.kaggle|\.wandb|\.docker"
     r"|\.triton|\.nv|\.pyenv|\.conda|\.condarc|\.numba_cache|\.dvc|\.matplotlib|\.fontconfig"
@@ -48,19 +48,19 @@ _NOISE_PARTS = frozenset(
     .locks .no_exist
     """.split()  # noqa: SIM905
 )
-_NOISE_NAME = re.compile(
+_NOISE_NAME = lazy(
     r".*\.(?:pyc|pyo|so(?:\.[0-9.]+)?|dylib|pyd|nbi|nbc|lock|sock|pid)\Z|pyvenv\.cfg\Z"
     r"|fontlist-v[0-9.]+\.json\Z|\.DS_Store\Z|\.dvcignore\Z|\.gitignore\Z"
 )
 # What `tempfile`, multiprocessing and compilers leave in a temporary folder during a run.
-_TEMPORARY = re.compile(
+_TEMPORARY = lazy(
     r"(?:tmp[a-z0-9_]{8}|pymp-[^/]*|torch[-_][^/]*|torchinductor[^/]*|triton[^/]*|wandb[^/]*"
     r"|joblib[^/]*|ray|matplotlib-[^/]*|numba[^/]*|pip-[^/]*|cc[A-Za-z0-9]{6}\.[^/]*"
     r"|\.X[^/]*|__KMP[^/]*|gitml[-_][^/]*)(?:/|\.|\Z)"
 )
 
 # Of these what earlier runs left is no data either: it is found again by the code it was made of.
-_COMPILED = re.compile(r"(?:torchinductor|triton|numba|torch_extensions)(?:[_-][^/]*)?\Z")
+_COMPILED = lazy(r"(?:torchinductor|triton|numba|torch_extensions)(?:[_-][^/]*)?\Z")
 
 
 class Places(msgspec.Struct, frozen=True):

@@ -11,6 +11,7 @@ import itertools
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
+from gitml.regex import lazy
 from gitml.values import Scalar
 
 MASK = "***"
@@ -54,14 +55,14 @@ _TOKENS = (
     r"eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}",
 )
 # No token starts in the middle of a word: that keeps the search linear, too.
-_TOKEN = re.compile(r"(?<![A-Za-z0-9_-])(?:" + "|".join(_TOKENS) + r")(?![A-Za-z0-9])")
-_KEY_BLOCK = re.compile(
+_TOKEN = lazy(r"(?<![A-Za-z0-9_-])(?:" + "|".join(_TOKENS) + r")(?![A-Za-z0-9])")
+_KEY_BLOCK = lazy(
     r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,30}PRIVATE KEY-----|\Z)",
     re.DOTALL,
 )
-_USERINFO = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,20}://)([^\s/?#@'\"]{1,500})@")
+_USERINFO = lazy(r"([A-Za-z][A-Za-z0-9+.-]{0,20}://)([^\s/?#@'\"]{1,500})@")
 # `--api-key VALUE`, `api_key=VALUE`, `API_KEY: VALUE` in the middle of a text such as `sh -c "…"`.
-_NAMED = re.compile(
+_NAMED = lazy(
     r"""(?<![\w.-])(-{0,2}[\w.-]{0,60}(?:key|token|secret|passw|passphrase|credential|bearer)[\w.-]{0,60})"""
     r"""(\s*[=:]\s*|\s+(?!-))("[^"]*"|'[^']*'|[^\s'"]+)""",
     re.IGNORECASE,

@@ -10,6 +10,7 @@ import re
 from gitml.config import Outputs
 from gitml.outputs.artifact import Role
 from gitml.outputs.patterns import specificity
+from gitml.regex import lazy
 
 # Field of Outputs → role, in the order in which they win when patterns are equally close.
 _DECLARED: tuple[tuple[str, Role], ...] = (
@@ -44,32 +45,32 @@ _PICKLES = (".pkl", ".pickle")
 _IMAGES = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".svg", ".bmp", ".tif", ".tiff")
 _TABLE = r"\.(?:csv|tsv|jsonl|json|parquet|feather|arrow|npy|npz|pkl|txt)"
 
-_TORCH_BIN = re.compile(r"(?:pytorch_|adapter_|diffusion_pytorch_|)model[\w.-]*\.bin\Z")
-_MODEL_NAME = re.compile(
+_TORCH_BIN = lazy(r"(?:pytorch_|adapter_|diffusion_pytorch_|)model[\w.-]*\.bin\Z")
+_MODEL_NAME = lazy(
     r"(?:^|[_.-])(?:model|weights|clf|classifier|regressor|estimator|pipeline|net)(?:[_.-]|\d|\Z)"
 )
-_RESUME_NAME = re.compile(
+_RESUME_NAME = lazy(
     r"(?:^|[_.-])(?:checkpoint|ckpt|optimi[sz]er|optim|scheduler|scaler|rng[_-]state|"
     r"train(?:er|ing)[_-](?:state|args)|resume|snapshot)(?:[_.-]|\d|\Z)"
 )
 _NAMED: tuple[tuple[re.Pattern[str], Role], ...] = (
     (
-        re.compile(r"(?:[\w-]+[_-])?(?:predictions?|preds?|submission)(?:[_-][\w.-]+)?" + _TABLE),
+        lazy(r"(?:[\w-]+[_-])?(?:predictions?|preds?|submission)(?:[_-][\w.-]+)?" + _TABLE),
         "predictions",
     ),
-    (re.compile(r"[\w-]*importances?(?:[_-][\w.-]+)?" + _TABLE), "importance"),
+    (lazy(r"[\w-]*importances?(?:[_-][\w.-]+)?" + _TABLE), "importance"),
     (
-        re.compile(
+        lazy(
             r"(?:[\w-]+[_-])?(?:explanations?|attributions?|shap(?:[_-]values)?)(?:[_-][\w.-]+)?"
             + _TABLE
         ),
         "explanation",
     ),
-    (re.compile(r"(?:[\w-]+[_-])?metrics\.(?:json|ya?ml|toml|csv|tsv)"), "metrics"),
-    (re.compile(r"(?:[\w-]+[_-])?history\.(?:jsonl|csv|tsv)"), "history"),
-    (re.compile(r"[\w.-]*\.(?:vl|vega|vg|plotly)\.json"), "plot"),
+    (lazy(r"(?:[\w-]+[_-])?metrics\.(?:json|ya?ml|toml|csv|tsv)"), "metrics"),
+    (lazy(r"(?:[\w-]+[_-])?history\.(?:jsonl|csv|tsv)"), "history"),
+    (lazy(r"[\w.-]*\.(?:vl|vega|vg|plotly)\.json"), "plot"),
     (
-        re.compile(
+        lazy(
             r"[\w.-]+\.log(?:\.\d+)?|(?:[\w-]+[_-])?log\.txt|(?:std)?(?:out|err)\.txt|slurm-[\w-]+\.out"
         ),
         "log",

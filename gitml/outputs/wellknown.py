@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 
 from gitml.outputs.printed_numbers import parse_number
+from gitml.regex import lazy
 from gitml.values import Scalar
 
 MAX_NAMES = 100
@@ -49,7 +50,7 @@ _DROPPED = frozenset({"avg", "average", "averaged"})
 
 _NUMBER = r"[-+]?(?:\d{1,40}(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d{1,4})?|[-+]?(?:nan|inf(?:inity)?)"
 _WORD = r"[^\W\d][\w./@-]{0,60}"
-_PAIR = re.compile(
+_PAIR = lazy(
     rf"(?<![\w./@-])(?P<name>{_WORD}(?:[ ]{_WORD}){{0,3}}?)['\"]?"
     r"(?P<separator>\s{0,8}[:=]{1,2}\s{0,8}|[ \t]{1,8})['\"]?"
     r"(?:(?:tensor|[\w.]{0,20}float\d{2})\()?"
@@ -58,20 +59,20 @@ _PAIR = re.compile(
     re.IGNORECASE,
 )
 _STEPS = tuple(
-    re.compile(
+    lazy(
         rf"(?<![\w./-]){name}['\"]?[\s:=#\[(]{{1,4}}(?P<step>\d{{1,18}})(?!\.?\d)(?P<of>\s?/\s?\d)?",
         re.I,
     )
     for name in ("(?:global[_ ])?step", "iter(?:ation)?", "epoch")
 )
-_HEAD = re.compile(
+_HEAD = lazy(
     r"\W{0,8}(?P<part>train(?:ing)?|val(?:id(?:ation)?)?|test(?:ing)?|eval(?:uation)?|dev)"
     r"(?:\s+(?:set|epoch|phase|results?|metrics|error|step|iter(?:ation)?)\b|\s*[\]:|>)-])",
     re.IGNORECASE,
 )
-_CAMEL = re.compile(r"(?<=[a-z]{2})(?=[A-Z][a-z])")
+_CAMEL = lazy(r"(?<=[a-z]{2})(?=[A-Z][a-z])")
 # Most lines end here, so it must be cheap.
-_HAS_KNOWN = re.compile("|".join(sorted(_SURE | _DOUBTFUL)), re.IGNORECASE)
+_HAS_KNOWN = lazy("|".join(sorted(_SURE | _DOUBTFUL)), re.IGNORECASE)
 
 
 def find_known(line: str) -> tuple[int | None, dict[str, Scalar]]:
