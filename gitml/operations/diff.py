@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -20,6 +21,9 @@ from gitml.operations.examples import reader
 from gitml.operations.lineage import lineage_leaks
 from gitml.operations.reading import Reading, open_reading
 
+if TYPE_CHECKING:
+    from gitml.operations.compare_contents import Wanted
+
 
 def diff(
     start: Path,
@@ -27,6 +31,7 @@ def diff(
     *,
     everything: bool = False,
     gate: str | None = None,
+    contents: Wanted | None = None,
     progress: Progress | None = None,
 ) -> Comparison:
     """Compare experiments; of two, with the verdict that their replicates allow.
@@ -39,7 +44,8 @@ def diff(
         names: Which experiments.
         everything: Also what is equal everywhere.
         gate: `[METRIC[:MARGIN]]`: also say whether the second is worse by more than that.
-        progress: Takes (done, total) while many new experiments are read.
+        contents: Also compare what artifacts hold, and how far to go with it.
+        progress: Takes (done, total) while many new experiments or large files are read.
 
     Raises:
         NotFoundError: if one doesn't exist, or there is nothing to compare it with.
@@ -54,40 +60,52 @@ def diff(
         records = [index.record(row.commit) for row in rows]
         rows = [index.find(row.commit) or row for row in rows]
         found = _compared(reading, index, rows, records, everything=everything, notes=notes)
-        return _judged(index, found, rows, records, gate)
+        goals = _goals(index, records)
+        groups = _replicates(index, found, rows, records)
+        found = _judged(found, records, groups, goals, gate)
+        if contents is None:
+            return found
+        from gitml.operations.compare_contents import arms_of, compare_contents
+
+        arms = arms_of(index, rows, records, groups)
+        held = compare_contents(reading, arms, goals, contents, progress)
+        return msgspec.structs.replace(found, contents=held)
+
+
+def _goals(index: Index, records: Sequence[Record]) -> Goals:
+    """Return what is better: as declared now, else as recorded."""
+    recorded, primary = goals_of(records)
+    declared = index.declared
+    return Goals(declared.primary or primary, recorded | declared.goals, dict(declared.min_effects))
+
+
+def _replicates(
+    index: Index, found: Comparison, rows: Sequence[Row], records: Sequence[Record]
+) -> Groups | None:
+    """Return two experiments that can be compared with their replicates, else None."""
+    completed = all(record.status == "completed" for record in records)
+    if len(rows) != 2 or not found.comparable or not completed or found.level in REPEATS:
+        return None
+    first = replicates_of(index, rows[0], records[0])
+    if any(run.commit == rows[1].commit for run in first.runs):
+        return None
+    return first, replicates_of(index, rows[1], records[1])
 
 
 def _judged(
-    index: Index,
     found: Comparison,
-    rows: Sequence[Row],
     records: Sequence[Record],
+    groups: Groups | None,
+    goals: Goals,
     gate: str | None,
 ) -> Comparison:
     """Return the comparison with the verdict of two, and with the answer of a gate."""
-    recorded, primary = goals_of(records)
-    declared = index.declared
-    goals = Goals(
-        declared.primary or primary, recorded | declared.goals, dict(declared.min_effects)
-    )
-    completed = all(record.status == "completed" for record in records)
-    groups = None
-    if len(rows) == 2 and found.comparable and completed and found.level not in REPEATS:
-        groups = _groups(index, rows, records)
     if gate is not None:
         from gitml.comparison.gate import judge_gate
 
         answer = judge_gate(found, records, groups, goals, gate)
         found = msgspec.structs.replace(found, gate=answer)
     return found if groups is None else with_verdict(found, records, groups, goals)
-
-
-def _groups(index: Index, rows: Sequence[Row], records: Sequence[Record]) -> Groups | None:
-    """Return two experiments with their replicates; None if they are replicates of each other."""
-    first = replicates_of(index, rows[0], records[0])
-    if any(run.commit == rows[1].commit for run in first.runs):
-        return None
-    return first, replicates_of(index, rows[1], records[1])
 
 
 def _compared(

@@ -28,7 +28,8 @@ from gitml.git.share import (
 from gitml.history.index import Index, open_index
 from gitml.history.walk import walk
 from gitml.operations.clones import without_remote
-from gitml.operations.objects import missing_objects, needed_objects
+from gitml.operations.downloads import fetch_objects
+from gitml.operations.objects import needed_objects
 from gitml.operations.pipeline import locked_here
 from gitml.operations.project import Project, open_project
 
@@ -219,29 +220,9 @@ def _fetch_objects(
     project: Project, records: list[Record], notes: list[str], progress: Progress | None
 ) -> int:
     needed = needed_objects(records)
-    if not needed:
-        return 0
-    if project.storage is None:
-        notes.append("The artifacts were not fetched: DVC isn't set up here (gitml init).")
-        return 0
-    missing = missing_objects(project.storage, needed)
-    if not missing:
-        return 0
-    from gitml.storage.remotes import default_remote
-    from gitml.storage.remotes import pull as fetch
-
-    if default_remote(project.storage) is None:
-        notes.append("The artifacts were not fetched: there is no DVC remote (dvc remote add).")
-        return 0
-    place, bad = project.storage, project.quarantine
-    moved = fetch(place, missing, quarantine=bad, progress=progress)
-    sent, failed = moved.sent, moved.failed
-    if failed:  # data that DVC 2 tracked lies elsewhere, here and on the remote
-        older = fetch(place, failed, quarantine=bad, progress=progress, legacy=True)
-        sent, failed = sent + older.sent, older.failed
-    for digest in failed:
-        notes.append(f"Not on the remote: {needed.get(digest, digest)} ({digest}).")
-    return sent
+    return fetch_objects(
+        project.storage, needed, notes, quarantine=project.quarantine, progress=progress
+    )
 
 
 def _push_until_taken(project: Project, remote: str, names: list[str]) -> None:
