@@ -29,6 +29,15 @@ if TYPE_CHECKING:
 _BLANK = Cell("")
 _TONES: dict[bool | None, Tone] = {True: "good", False: "bad", None: ""}
 _WORDS = {True: "better", False: "worse", None: ""}
+_HEAD = (
+    ("experiment", FIXED),
+    ("study", 60),
+    ("commit", 90),
+    ("recorded", 80),
+    ("status", 85),
+    ("took", 50),
+    ("author", 40),
+)
 
 
 def sections(comparison: Comparison) -> list[Section]:
@@ -104,8 +113,7 @@ def _head(comparison: Comparison, titles: Sequence[str]) -> Section:
         )
         for title, item in zip(titles, comparison.experiments, strict=True)
     )
-    keeps = (FIXED, 60, 90, 80, 85, 50, 40)
-    columns = tuple(Column(str(number), keep=keep) for number, keep in enumerate(keeps))
+    columns = tuple(Column(title, keep=keep) for title, keep in _HEAD)
     lines = [values.escape(note) for note in comparison.notes]
     if comparison.level:
         lines.insert(0, f"inputs: {comparison.level}")
