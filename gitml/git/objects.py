@@ -16,6 +16,8 @@ from gitml.git.command import DURABLE, Git, executable
 from gitml.git.loose import SMALL_BYTES, SMALL_FILES, write_loose
 from gitml.git.offline import without_promises
 
+# Larger objects were not written by gitml, and reading one would only fill the memory.
+MOST_BYTES = 1 << 30
 # Fewer bytes than the smallest pipe holds, so that neither side can block while the other writes.
 _REQUEST_BYTES = 4096
 _BY_ID = re.compile(r"[0-9a-f]{40,64}(?![0-9a-z])")
@@ -54,7 +56,8 @@ class ObjectReader:
         A name is anything that Git resolves (`<commit>:<path>`).
 
         Raises:
-            RepositoryError: if Git can't read the repository any more.
+            RepositoryError: if Git can't read the repository any more, or an object has more
+                than `MOST_BYTES`.
         """
         batch: list[str] = []
         waiting = 0
@@ -109,7 +112,11 @@ class ObjectReader:
 
     def _next(self) -> bytes | None:
         assert self._process.stdout
-        content = _read_answer(self._process.stdout)
+        try:
+            content = _read_answer(self._process.stdout)
+        except RepositoryError:
+            self._owed -= 1
+            raise
         self._owed -= 1
         return content
 
@@ -154,10 +161,25 @@ def _read_answer(stdout: IO[bytes]) -> bytes | None:
     if len(parts) != 3 or not parts[2].strip().isdigit():
         return None
     size = int(parts[2])
+    if size > MOST_BYTES:
+        _skip(stdout, size + 1)
+        raise RepositoryError(
+            f"The object {parts[0].decode('ascii', 'replace')} is too large to be read: "
+            f"{size:,} bytes.",
+            hint="gitml never puts as much into Git; `git cat-file -p` shows what it is.",
+        )
     content = stdout.read(size + 1)
     if len(content) != size + 1:
         raise _EndedError
     return content[:-1]
+
+
+def _skip(stdout: IO[bytes], size: int) -> None:
+    while size:
+        piece = stdout.read(min(size, 1 << 20))
+        if not piece:
+            raise _EndedError
+        size -= len(piece)
 
 
 def read_object(git: Git, name: str) -> bytes | None:

@@ -165,3 +165,15 @@ def test_a_file_that_can_not_be_read_is_named(work: Work) -> None:
     for name in ("missing", "mis\nsing"):
         with pytest.raises(RepositoryError, match="mis"):
             write_files(work.repository.git, [Path(name)])
+
+
+def test_an_object_beyond_the_bound_is_refused_and_the_next_one_is_read(
+    work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    git = work.repository.git
+    large, small = write_blob(git, b"x" * 3_000_001), write_blob(git, b"small")
+    monkeypatch.setattr("gitml.git.objects.MOST_BYTES", 3_000_000)
+    with ObjectReader(git) as reader:
+        with pytest.raises(RepositoryError, match="3,000,001 bytes"):
+            reader.read(large)
+        assert reader.read(small) == b"small"
