@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import cases, checking, observing
+from benchmarks import cases, checking, logging_scalars, observing, weights
 from benchmarks.cases import Figure
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "benchmarks.md"
@@ -36,9 +36,11 @@ def main() -> int:
         "list": lambda scratch: cases.listing(scratch, rounds, few, many),
         "diff": lambda scratch: cases.comparing(scratch, rounds),
         "store": lambda scratch: cases.storing(scratch, 3, size),
+        "weights": lambda scratch: weights.weights(scratch, 3, size),
         "check": lambda scratch: checking.checking(scratch, rounds, few // 10, many),
         "clone": lambda scratch: checking.transferring(scratch, few),
         "syntax": lambda scratch: checking.parsing(scratch, rounds),
+        "log": lambda scratch: logging_scalars.logging_scalars(scratch, rounds),
         "observe": lambda scratch: observing.observing(scratch, rounds),
     }
     unknown = set(chosen.only) - set(plan)

@@ -9,7 +9,8 @@
     ├── RecordError            a record or trace that can't be read or written
     ├── ExecutionError         the command can't be started, or the project forbids it
     ├── NotFoundError          an experiment, study or file that doesn't exist
-    └── PartitionError         a split whose parts overlap, are empty or can't be told apart
+    ├── PartitionError         a split whose parts overlap, are empty or can't be told apart
+    └── ArtifactError          something to be logged that has no such shape, name or content
 
 Every error carries a cause (the message) and, where there is one, a hint: what to do now.
 """
@@ -77,3 +78,23 @@ class PartitionError(GitmlError, ValueError):
 
 class PartitionWarning(UserWarning):
     """A split that is allowed, and that most likely flatters the metrics."""
+
+
+class MetricWarning(UserWarning):
+    """Something that was logged and can't be recorded; the program goes on without it."""
+
+
+class ArtifactError(GitmlError, ValueError):
+    """Something that a script logs and that can't be recorded: its shape, name or content is wrong.
+
+    Training scripts raise it, so the hint is a note of the exception: tracebacks show it.
+    """
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        if hint:
+            self.add_note(hint)
+
+
+class ArtifactWarning(UserWarning):
+    """Something that a script logs and that is most likely not meant: NaN among scores, say."""

@@ -134,7 +134,8 @@ def close(entry: Entry) -> None:
     with suppress(FileNotFoundError):
         entry.path.rename(gone)
     release(entry.path)
-    shutil.rmtree(gone, ignore_errors=True)
+    with suppress(RecursionError):  # folders a thousand deep; a later sweep is as good
+        shutil.rmtree(gone, ignore_errors=True)
 
 
 def write_document(entry: Entry, name: str, data: bytes) -> None:

@@ -81,7 +81,7 @@ def apply(
             project, snapshot.tree, row.commit, snapshot.status.untracked, with_record=commit
         )
         _refuse_to_overwrite(changes, snapshot.status.changed, snapshot.status.untracked, known)
-        artifacts = [item for item in record.artifacts if item.storage == "dvc"]
+        artifacts = [item for item in record.artifacts if _is_restored(item)]
         notes = _fetch_missing(project, artifacts, progress)
         check_places(project.repository.root, changes, artifacts)
         files = write_changes(project, changes)
@@ -146,6 +146,11 @@ def restore_artifacts(project: Project, artifacts: Iterable[Artifact]) -> tuple[
         restore(project.storage, pointer, target, top, project.quarantine)
         restored.append(item.path)
     return tuple(restored)
+
+
+def _is_restored(artifact: Artifact) -> bool:
+    """Whether an artifact comes from storage: what belongs to the record stays there."""
+    return artifact.storage == "dvc" and not artifact.path.startswith(f"{FOLDER}/")
 
 
 def _check_committable(project: Project) -> None:

@@ -19,6 +19,7 @@ from gitml.execution.borrowed import override_params, restore_params
 from gitml.execution.isolate import link_data, missing_hint, place_for
 from gitml.execution.journal import Entry
 from gitml.execution.launch import environment_for, launch
+from gitml.execution.settings_note import write_note
 from gitml.execution.trace import read_trace
 from gitml.experiment.record import Nearest
 from gitml.git.commits import commit_tree, update_ref
@@ -30,6 +31,7 @@ from gitml.operations.overlap import note_overlap
 from gitml.operations.pending import Run, anchor, keep_run, load_run
 from gitml.operations.plan import Plan
 from gitml.operations.project import Project
+from gitml.operations.weights_staging import offer_staging
 
 _TAIL_LINES = 20
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -99,6 +101,7 @@ def prepare(
     os.replace(private_index, folder / "index")
     run = msgspec.structs.replace(run, since=_stamp(folder))
     keep_run(entry, run)
+    write_note(folder, root, project.folder, plan.params_files)
     note_overlap(project, entry)
     faults.reach("run.journaled")
     if isolated:
@@ -123,10 +126,13 @@ def execute(
     if not run.isolated and run.plan.overridden:
         entry = override_params(entry, Path(run.root), run.plan.overridden)
     make_room(entry)
-    if entry.segments:  # a run that goes on logs its splits anew
+    if entry.segments:  # a run that goes on logs its splits and files anew
         from gitml.inputs.split_file import set_aside
+        from gitml.outputs import made
 
         set_aside(folder)
+        made.set_aside(folder)
+    offer_staging(project, folder)
     entry = journal.update(entry, state="running", options={**entry.options, "started": _now()})
     faults.reach("run.started")
     try:

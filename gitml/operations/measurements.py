@@ -11,6 +11,7 @@ import msgspec
 
 from gitml.config import Config
 from gitml.errors import GitmlError
+from gitml.operations.logged import read_logged
 from gitml.outputs import dvclive, history, metrics, scrape
 from gitml.outputs.history import HistoryLine
 from gitml.outputs.roles import is_event_file, role_of
@@ -39,15 +40,17 @@ def measure(
 ) -> Measurements:
     """Collect what a run measured.
 
-    Where several places have a metric of the same name, a declared file wins over DVCLive, over
-    event files, over the printed output.
+    Where several places have a metric of the same name, a declared file wins over
+    `gitml.summary`, over the last value of `gitml.log`, over DVCLive, over event files, over the
+    printed output.
 
     Args:
         root: Work tree that the run ran in.
         folder: The project's folder in the repository.
         config: Says which files hold metrics, and the patterns for the printed output.
         written: Files that the run wrote, from the repository's root: others are stale.
-        log: What the command printed.
+        log: What the command printed; the run's folder, which it lies in, also has what was
+            logged through the Python API.
     """
     prefix = f"{folder}/" if folder else ""
     paths = sorted(written)
@@ -56,7 +59,10 @@ def measure(
     warnings: list[str] = []
 
     declared = _declared_metrics(root, prefix, config, paths, warnings)
-    found.append(declared)
+    logged = read_logged(log.parent)
+    found += [declared, logged.summary, logged.last]
+    series.append([*logged.history])
+    warnings += logged.warnings
     for path in paths:
         role = role_of(path.removeprefix(prefix), config.outputs)
         if role == "history":

@@ -24,6 +24,7 @@ from gitml.operations.data import changed_pointers
 from gitml.operations.description import Findings, describe
 from gitml.operations.drift import drift_as_it_ran
 from gitml.operations.inputs_seen import inputs_as_seen
+from gitml.operations.made_files import with_made
 from gitml.operations.measurements import measure
 from gitml.operations.overlap import others_beside, refuse_conflicts
 from gitml.operations.partition import with_partition
@@ -32,6 +33,7 @@ from gitml.operations.plan import as_it_ran
 from gitml.operations.project import Project
 from gitml.operations.tree import experiment_tree
 from gitml.operations.written import Question, find_written
+from gitml.storage.guard import storing
 
 
 class Recorded(msgspec.Struct, frozen=True):
@@ -50,6 +52,13 @@ def record_run(
         GitmlError: if something can't be stored; the journal then keeps the run for
             `gitml exp recover`.
     """
+    with storing(project.state_dir):
+        return _record(project, index, entry, run, say)
+
+
+def _record(
+    project: Project, index: Index, entry: Entry, run: Run, say: Callable[[str], None]
+) -> Recorded:
     findings = _look(project, index, entry, run)
     faults.reach("outputs.collected")
     run = msgspec.structs.replace(run, plan=findings.plan)
@@ -108,9 +117,12 @@ def _look(project: Project, index: Index, entry: Entry, run: Run) -> Findings:
         project.config,
         entry.path / "staging",
         plan.interpreter,
+        entry.path,
+        measured.history,
+        isolated=run.isolated,
     )
     shelf.put_all(written.outputs)
-    stored = shelf.finish()
+    stored = with_made(project, entry, shelf.finish())
     stored = msgspec.structs.replace(stored, texts={**stored.texts, **lists})
     return Findings(plan, trace, seen, measured, stored)
 

@@ -16,6 +16,7 @@ from gitml.comparison.timely import is_timely
 from gitml.errors import UsageError
 from gitml.execution.isolate import missing_hint
 from gitml.execution.launch import Outcome, environment_for, launch
+from gitml.execution.settings_note import write_note
 from gitml.execution.trace import read_trace
 from gitml.experiment.record import Record
 from gitml.git.repository import require_work_tree
@@ -181,6 +182,7 @@ def _run(task: _Task, scene: Scene, say: Callable[[str], None]) -> _Ran:
     with in_environment(env):
         plan = make_plan(own, words, (), scene.folder / "index", before)
     refuse_masked_settings(record, plan.params, plan.masked)
+    write_note(scene.folder, scene.root, own.folder, plan.params_files)
     since = _stamp(scene.folder)
     outcome = launch(
         words,

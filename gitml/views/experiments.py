@@ -61,7 +61,7 @@ def active(runs: Sequence[Active]) -> Table:
             run.study,
             Cell(values.age_of(run.started), run.started),
             Cell(run.state, run.state, "strong"),
-            run.last,
+            _last(run.last),
         )
         for run in runs
     )
@@ -73,6 +73,22 @@ def active(runs: Sequence[Active]) -> Table:
         Column("last line", keep=50, narrow=16),
     )
     return Table(columns, rows)
+
+
+def _last(line: str) -> str:
+    """Return the last line of a run: what it logged in words, or what it printed."""
+    from gitml.errors import RecordError
+    from gitml.outputs.history import parse
+
+    try:
+        logged = parse(line.encode("utf-8", "replace"))[-1:] if line.startswith("{") else []
+    except RecordError:
+        logged = []
+    if not logged:
+        return line
+    step = "" if logged[0].step is None else f"step {logged[0].step}: "
+    found = (f"{name} {values.scalar(value)}" for name, value in logged[0].values.items())
+    return step.rstrip(": ") if not logged[0].values else f"{step}{', '.join(found)}"
 
 
 def remarks(listing: Listing, found: Listed, rendered: Rendered) -> list[str]:
