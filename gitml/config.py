@@ -42,6 +42,40 @@ class MetricGoal(msgspec.Struct, frozen=True):
     min_effect: float = 0.0
 
 
+class Retention(msgspec.Struct, frozen=True):
+    """How many are stored of the files that one run writes step by step (`epoch-01.pt`, …).
+
+    The others are left on disk, and named in a warning. Files without a number are always stored.
+
+    Attributes:
+        last: So many of the latest; 0 and no `best` stores none at all.
+        best: So many of the best by the metric `by`, as the history has it at that step.
+        by: Name of a metric; the primary one when empty.
+        goal: `max` or `min`; what `metrics` says about it when empty.
+    """
+
+    last: int = 0
+    best: int = 0
+    by: str = ""
+    goal: Literal["max", "min", ""] = ""
+
+
+class Keep(msgspec.Struct, frozen=True):
+    """What is stored of a series of files, by role; everything where nothing is said.
+
+    Attributes:
+        weights: Weights, those that were taken out of checkpoints included.
+        checkpoints: Files that a run can resume from.
+    """
+
+    weights: Retention | None = None
+    checkpoints: Retention | None = None
+
+    def __bool__(self) -> bool:
+        """Whether anything is said."""
+        return self.weights is not None or self.checkpoints is not None
+
+
 class Outputs(msgspec.Struct, frozen=True):
     """Declared outputs: paths or glob patterns relative to the project's root, by role.
 
@@ -49,6 +83,8 @@ class Outputs(msgspec.Struct, frozen=True):
         scrape: Regular expressions with named groups over the printed output; the last match wins.
         tensorboard: Folders that hold event files.
         shard: Whether `.safetensors` files that a script wrote itself are stored in shards.
+        keep: Which of the `weights` and `checkpoints` that a run writes step by step are stored,
+            as `{last: 1, best: 2, by: valid_loss}` for each.
     """
 
     weights: tuple[str, ...] = ()
@@ -64,6 +100,26 @@ class Outputs(msgspec.Struct, frozen=True):
     scrape: tuple[str, ...] = ()
     tensorboard: tuple[str, ...] = ()
     shard: bool = False
+    keep: Keep = Keep()
+
+
+class Examples(msgspec.Struct, frozen=True):
+    """Where an example is to be seen, for the examples on which two experiments differ.
+
+    Attributes:
+        path: A file of data, relative to the project's root; or, with `{id}` in it, the pattern of
+            the paths of single files.
+        ids: Name of the array of ids in an `.npz` file.
+        images: Name of its array of images, one for each id.
+        id: Name of the column of ids in a table; empty to tell it by its name.
+        show: Columns of the table to show; all when empty.
+    """
+
+    path: str = ""
+    ids: str = "ids"
+    images: str = "images"
+    id: str = ""
+    show: tuple[str, ...] = ()
 
 
 class Config(msgspec.Struct, frozen=True):
@@ -80,6 +136,7 @@ class Config(msgspec.Struct, frozen=True):
         env: Environment variables that are settings.
         partition: File that says which examples are in which part; empty when there is none.
         metrics: Metric name → goal.
+        examples: Where an example is to be seen: a pattern such as `data/{id}.png`, or a mapping.
         large: Bytes; outputs above it go through DVC.
         code_inert: Glob patterns of files that never change a result, besides the built-in ones.
         pickles: `allow` or `forbid` pickles that hold more than tensors.
@@ -99,6 +156,7 @@ class Config(msgspec.Struct, frozen=True):
     partition: str = ""
     outputs: Outputs = Outputs()
     metrics: dict[str, MetricGoal] = {}
+    examples: Examples | None = None
     large: int = MEGABYTE
     code_inert: tuple[str, ...] = ()
     pickles: Literal["allow", "forbid"] = "allow"

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from gitml import bounded_yaml
-from gitml.config import Config, DataSource, MetricGoal, Outputs
+from gitml.config import Config, DataSource, Examples, MetricGoal, Outputs
+from gitml.config_keep import check_keep, keep
 from gitml.errors import ConfigError
 
 _SIZE = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([kKMGTP]?)(i?)[bB]?\s*\Z")
@@ -69,6 +70,7 @@ def parse_config(data: bytes, where: str) -> Config:
     if "outputs" in values:
         outputs: dict[str, Any] = values["outputs"]
         declared |= {f"outputs.{name}" for name in outputs}
+        check_keep(root, outputs.get("keep"), values.get("metrics", {}))
         values["outputs"] = Outputs(**outputs)
     if "code" in values:
         values["code_inert"] = values.pop("code").get("inert", ())
@@ -240,6 +242,32 @@ def _metrics(place: _Place) -> dict[str, MetricGoal]:
     return metrics
 
 
+def _examples(place: _Place) -> Examples:
+    if place.kind == "scalar":
+        found = Examples(_output_paths(place)[0])
+        if "{id}" not in found.path:
+            raise place.wrong(
+                f"`{place.name}`: {found.path} has no `{{id}}`, where the id of an example goes.",
+                "For arrays or a table, give a mapping: `{path: data/test.csv, id: id}`.",
+            )
+    else:
+        single: _Reader = _output_path
+        readers = {"path": single, "ids": _text, "images": _text, "id": _text, "show": _texts}
+        values = _fields(place, readers)
+        if not values.get("path"):
+            raise place.wrong("`examples` has no `path`.", "Such as `path: data/digits.npz`.")
+        found = Examples(**values)
+    if re.search(r"[{}]", found.path.replace("{id}", "")):
+        raise place.wrong(f"`examples`: {found.path} may have `{{id}}`, and no other braces.")
+    return found
+
+
+def _output_path(place: _Place) -> str:
+    if place.kind != "scalar":
+        raise place.wrong(f"`{place.name}` must be one path.")
+    return _output_paths(place)[0]
+
+
 def _outputs(place: _Place) -> dict[str, Any]:
     return _fields(place, _OUTPUTS)
 
@@ -272,6 +300,7 @@ _OUTPUTS: dict[str, _Reader] = {
     ),
     "scrape": _patterns,
     "shard": _boolean,
+    "keep": lambda place: keep(place, _fields),
 }
 
 _READERS: dict[str, _Reader] = {
@@ -285,6 +314,7 @@ _READERS: dict[str, _Reader] = {
     "partition": _path,
     "outputs": _outputs,
     "metrics": _metrics,
+    "examples": _examples,
     "large": _size,
     "code": _code,
     "pickles": _choice("allow", "forbid"),

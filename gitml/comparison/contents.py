@@ -32,6 +32,7 @@ class TensorChange(msgspec.Struct, frozen=True):
         largest: Largest |B - A| of an element; only from the weights themselves.
         share: Share of the elements that differ, 0 … 1; only from the weights themselves.
         odd: Number of elements that are NaN or infinite, in both.
+        before: Its name in the first, where that is another one; else empty.
     """
 
     name: str
@@ -44,6 +45,7 @@ class TensorChange(msgspec.Struct, frozen=True):
     largest: float | None = None
     share: float | None = None
     odd: tuple[int, int] = (0, 0)
+    before: str = ""
 
 
 class BlockChange(msgspec.Struct, frozen=True):
@@ -55,8 +57,9 @@ class BlockChange(msgspec.Struct, frozen=True):
         changed: How many of these aren't the same.
         parameters: Elements in both.
         norms: Of all its tensors together, in both.
-        relative: ‖B - A‖ / ‖A‖ over the tensors of the same shape; None where it isn't known.
-        cosine: Over the tensors of the same shape.
+        relative: ‖B - A‖ / ‖A‖ over the tensors of the same shape, running statistics of
+            normalisation layers left out; None where it isn't known.
+        cosine: Over the same tensors.
         largest: Largest |B - A| of an element; only from the weights themselves.
         odd: Number of elements that are NaN or infinite, in both.
     """
@@ -108,14 +111,23 @@ class Curve(msgspec.Struct, frozen=True):
     Attributes:
         steps: Training steps; the numbers of the measurements from 0 where no steps are known.
         values: One for each; NaN where a step has none.
-        seconds: Since the start of the run, one for each; empty where it isn't known.
+        seconds: Since the start of the run, pauses before a resumption left out, one for each;
+            empty where it isn't known.
         run: Name of the run, where it is a replicate; else empty.
+        measured: How many values the run has; a long curve has fewer points, which look the same.
+        repeated: How many of these were measured again at the same step, so that they don't count.
+        missing: How many steps seem to be missing, where they are evenly spaced else.
+        odd: How many values are NaN or infinite.
     """
 
     steps: tuple[float, ...]
     values: tuple[float, ...]
     seconds: tuple[float, ...] = ()
     run: str = ""
+    measured: int = 0
+    repeated: int = 0
+    missing: int = 0
+    odd: int = 0
 
 
 class HistoryComparison(msgspec.Struct, frozen=True):
@@ -131,6 +143,10 @@ class HistoryComparison(msgspec.Struct, frozen=True):
         last: Last (step, value) of each.
         parted: First step at which curves of two that began alike differ; None when they never
             do, or differ from the start.
+        group: What metrics with one scale have in common: `loss` of `train_loss` and `valid_loss`.
+        aligned: Whether the steps of all curves seem to count the same; else the curves don't
+            belong over one axis.
+        note: What to know about the curves; else empty.
     """
 
     metric: str
@@ -141,6 +157,9 @@ class HistoryComparison(msgspec.Struct, frozen=True):
     best: tuple[tuple[float, float] | None, ...] = ()
     last: tuple[tuple[float, float] | None, ...] = ()
     parted: float | None = None
+    group: str = ""
+    aligned: bool = True
+    note: str = ""
 
 
 class PixelDifference(msgspec.Struct, frozen=True):
@@ -161,6 +180,28 @@ class PixelDifference(msgspec.Struct, frozen=True):
     picture: bytes = b""
 
 
+class TableDifference(msgspec.Struct, frozen=True):
+    """How two tables differ, in the rows and columns that both have.
+
+    Attributes:
+        rows: Of both.
+        rows_added: Rows that only the second has.
+        rows_removed: Rows that only the first has.
+        columns_added: Columns that only the second has.
+        columns_removed: Columns that only the first has.
+        cells: Cells that both have.
+        changed: How many of these differ.
+    """
+
+    rows: tuple[int, int]
+    rows_added: int
+    rows_removed: int
+    columns_added: tuple[str, ...]
+    columns_removed: tuple[str, ...]
+    cells: int
+    changed: int
+
+
 class PlotComparison(msgspec.Struct, frozen=True):
     """A plot or a table.
 
@@ -173,6 +214,7 @@ class PlotComparison(msgspec.Struct, frozen=True):
         dimensions: Width and height in pixels of each image.
         difference: Of two images of the same size.
         note: Why something can't be shown; else empty.
+        table: Of two tables.
     """
 
     path: str
@@ -183,6 +225,7 @@ class PlotComparison(msgspec.Struct, frozen=True):
     dimensions: tuple[tuple[int, int] | None, ...] = ()
     difference: PixelDifference | None = None
     note: str = ""
+    table: TableDifference | None = None
 
 
 class Picture(msgspec.Struct, frozen=True):

@@ -109,8 +109,17 @@ def test_every_kind_of_tensor_keeps_its_value(tmp_path):
         )
 
 
-def test_a_training_state_stays_a_checkpoint_that_is_safe(tmp_path):
+def test_the_weights_of_a_training_state_are_taken_out_and_the_rest_is_named(tmp_path):
     content = {"model": {"a": torch.ones(2)}, "optimizer": {"lr": 0.1}, "it\n\x1b[31m": 3}
+    torch.save(content, tmp_path / "c.pt")
+    outcome = convert(tmp_path / "c.pt", tmp_path / "w")
+    assert (outcome.converted, outcome.key, outcome.unsafe) == (True, "model", False)
+    assert outcome.rest == ("optimizer", r"it\n\x1b[31m")
+    assert loaded(tmp_path / "w").keys() == {"a"}
+
+
+def test_a_training_state_without_a_known_model_stays_a_checkpoint_that_is_safe(tmp_path):
+    content = {"actor": {"a": torch.ones(2)}, "optimizer": {"lr": 0.1}, "it\n\x1b[31m": 3}
     torch.save(content, tmp_path / "c.pt")
     outcome = convert(tmp_path / "c.pt", tmp_path / "w")
     assert (outcome.converted, outcome.kind, outcome.unsafe) == (False, "more", False)
@@ -140,8 +149,9 @@ def test_what_safetensors_cannot_hold_is_named(content, part):
 
 @pytest.mark.parametrize("key", ["state_dict", "model", "model_state_dict", "weights", "module"])
 def test_a_state_dict_alone_under_a_usual_key_is_unwrapped(key):
-    tensors, found = torch_tensors.tensors_in({key: {"a": torch.ones(2)}, "step": torch.ones(1)})
-    assert (tensors.keys(), found) == ({"a", "step"}, key)
+    held = {key: {"a": torch.ones(2)}, "step": torch.ones(1)}
+    tensors, found, rest = torch_tensors.tensors_in(held)
+    assert (tensors.keys(), found, rest) == ({"a", "step"}, key, [])
 
 
 def test_code_in_a_pickle_never_runs(tmp_path, monkeypatch):

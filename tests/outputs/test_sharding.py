@@ -14,8 +14,9 @@ from safetensors.torch import load_file
 
 from gitml.errors import StorageError
 from gitml.outputs.grouping import SMALL, strip_wrappers
-from gitml.outputs.sharding import INDEX, group_tensors, write_sharded
+from gitml.outputs.sharding import INDEX, group_tensors
 from gitml.outputs.tensor_layout import TensorEntry
+from gitml.outputs.weights_folder import write_sharded
 
 MIB = 1 << 20
 
@@ -165,8 +166,8 @@ def test_a_save_that_was_cut_off_is_made_whole_by_the_next(tmp_path, monkeypatch
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("gitml.outputs.sharding.close_folder", full)
-        with pytest.raises(OSError):
+        patch.setattr("gitml.outputs.weights_folder._publish", full)
+        with pytest.raises(StorageError, match="No space"):
             saved(tmp_path, model(layers=3))
     saved(tmp_path, model(layers=2))
     assert loaded(tmp_path).keys() == model(layers=2).keys()

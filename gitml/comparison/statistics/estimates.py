@@ -14,7 +14,13 @@ from operator import gt, lt
 
 import msgspec
 
-from gitml.comparison.statistics.bootstrap import RESAMPLES, SEED, Totals, percentile_interval
+from gitml.comparison.statistics.bootstrap import (
+    FEWEST,
+    RESAMPLES,
+    SEED,
+    Totals,
+    percentile_interval,
+)
 from gitml.comparison.statistics.intervals import CONFIDENCE, Interval, bonett_price
 from gitml.comparison.statistics.joined import Joined, Side
 
@@ -83,12 +89,13 @@ def accuracy(joined: Joined, sampling: Sampling, places: Sequence[int] | None = 
     units = units_of(joined, places, _taken(joined.right_a, places), _taken(joined.right_b, places))
     _, sums_a, sums_b = units
     wins, losses = sum(map(lt, sums_a, sums_b)), sum(map(gt, sums_a, sums_b))
-    estimate = _estimate("accuracy", units, _mean, sampling, "max", joined.groups is not None)
-    if wins + losses >= FEWEST_DISAGREEMENTS or estimate.interval is None:
+    few = wins + losses < FEWEST_DISAGREEMENTS
+    clustered = joined.groups is not None
+    estimate = _estimate("accuracy", units, _mean, None if few else sampling, "max", clustered)
+    single = len(joined.a) == len(joined.b) == 1 and not clustered
+    if not few or not single or len(sums_a) < FEWEST:
         return estimate
-    interval = None
-    if len(joined.a) == len(joined.b) == 1 and joined.groups is None:
-        interval = bonett_price(wins, losses, len(sums_a), sampling.confidence)
+    interval = bonett_price(wins, losses, len(sums_a), sampling.confidence)
     return msgspec.structs.replace(estimate, interval=interval)
 
 
@@ -161,20 +168,22 @@ def _estimate(
     name: str,
     units: Sequence[Sequence[float]],
     value: Callable[[float, float], float],
-    sampling: Sampling,
+    sampling: Sampling | None,
     goal: str,
     clustered: bool,
 ) -> Estimate:
     def difference(totals: Totals) -> float:
         return value(totals[2], totals[0]) - value(totals[1], totals[0])
 
-    interval = percentile_interval(
-        units,
-        difference,
-        confidence=sampling.confidence,
-        resamples=sampling.resamples,
-        seed=sampling.seed,
-    )
+    interval = None
+    if sampling is not None:
+        interval = percentile_interval(
+            units,
+            difference,
+            confidence=sampling.confidence,
+            resamples=sampling.resamples,
+            seed=sampling.seed,
+        )
     count, sum_a, sum_b = map(math.fsum, units)
     a, b = value(sum_a, count), value(sum_b, count)
     groups = len(units[0]) if clustered else 0

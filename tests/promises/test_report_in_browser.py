@@ -1,0 +1,250 @@
+"""Both reports in a real browser, at desktop and phone width: they draw, and they react."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gitml.views.report import html, overview
+from tests.promises.browser import Browser, browser, program
+from tests.views.report import scenes
+
+pytestmark = pytest.mark.skipif(not program(), reason="there is no Chromium or Chrome on PATH")
+
+WIDTHS = (1280, 390, 320)
+WIDER = """(() => {
+  const edge = document.documentElement.clientWidth + 1;
+  const inside = (node) => { const box = node.closest(".scroll"); return box && box !== node; };
+  const out = [...document.querySelectorAll("body *")].filter((node) => !inside(node)
+    && node.getClientRects().length && node.getBoundingClientRect().right > edge);
+  return out.slice(0, 5).map((node) => `${node.tagName}.${node.getAttribute("class")}`);
+})()"""
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("pages")
+    made = {
+        "comparison": html(scenes.comparison(), command="gitml exp diff --html x.html"),
+        "overview": overview(scenes.overview(120), command="gitml report"),
+        "hostile comparison": html(scenes.comparison(scenes.hostile(1))),
+        "hostile overview": overview(scenes.overview(30, scenes.hostile(2))),
+    }
+    for name, text in made.items():
+        (folder / f"{name}.html").write_text(text, encoding="utf-8")
+    return {name: folder / f"{name}.html" for name in made}
+
+
+@pytest.fixture(scope="module")
+def window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with browser(tmp_path_factory.mktemp("profile")) as started:
+        yield started
+
+
+def settle(window: Browser) -> None:
+    window.run("new Promise(done => setTimeout(() => requestAnimationFrame(done), 200))")
+
+
+def click(window: Browser, selector: str) -> None:
+    window.run(f"document.querySelector({selector!r}).click()")
+    settle(window)
+
+
+def assert_quiet(window: Browser) -> None:
+    assert window.problems == []
+    assert [url for url in window.requests if not url.startswith(("file:", "data:"))] == []
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize(
+    "name", ["comparison", "overview", "hostile comparison", "hostile overview"]
+)
+def test_a_page_opens_without_a_complaint_and_fits(
+    window: Browser, pages: dict[str, Path], name: str, width: int
+) -> None:
+    window.open(pages[name], width)
+    settle(window)
+    assert_quiet(window)
+    assert window.run("document.documentElement.scrollWidth") <= width
+    assert window.run("innerWidth") == width
+    assert window.run(WIDER) == []
+    assert window.run("document.querySelectorAll('.chart svg path, .chart svg circle').length") > 5
+    assert window.run(
+        "[...document.querySelectorAll('path')].every(p => !/NaN|Infinity/.test(p.getAttribute('d')))"
+    )
+
+
+def test_a_comparison_reacts(window: Browser, pages: dict[str, Path]) -> None:
+    window.open(pages["comparison"], 1280)
+    assert window.run("document.querySelectorAll('#curve-charts path.curve').length") == 6
+    assert window.run("document.querySelectorAll('#curve-charts path.band').length") == 6
+    click(window, "#curve-charts .legend button")
+    assert window.run("document.querySelectorAll('#curve-charts path.curve').length") == 3
+    click(window, "#curve-charts .legend button")
+    before = window.run("document.querySelector('path.curve').getAttribute('d')")
+    window.run(
+        "(() => { const range = document.querySelector('#curve-tools input[type=range]');"
+        " range.value = 0.9; range.dispatchEvent(new Event('input')); })()"
+    )
+    settle(window)
+    assert window.run("document.querySelector('path.curve').getAttribute('d')") != before
+    spot = window.run(
+        "(() => { const chart = document.querySelector('.plotted svg'); chart.scrollIntoView({behavior: 'instant'});"
+        " const box = chart.getBoundingClientRect(); return [box.left + box.width / 2, box.top + 90]; })()"
+    )
+    window.point("mouseMoved", *spot)
+    settle(window)
+    values = window.run(
+        "[...document.querySelectorAll('.legend output')].map(one => one.textContent)"
+    )
+    assert all(float(value.replace("−", "-")) for value in values), values
+    assert_quiet(window)
+
+
+def test_tables_sort_pictures_slide_and_examples_filter(
+    window: Browser, pages: dict[str, Path]
+) -> None:
+    window.open(pages["comparison"], 1280)
+    first = "document.querySelector('#weights tbody tr').cells[0].textContent"
+    assert window.run(first) == "features.0"
+    click(window, "#weights th:nth-child(2) button")
+    assert window.run(first) == "features.13"
+    assert (
+        window.run("document.querySelector('#weights th[aria-sort]').getAttribute('aria-sort')")
+        == "descending"
+    )
+    click(window, "#weights th:nth-child(2) button")
+    assert window.run(first) == "features.0"
+    shown = "[...document.querySelectorAll('.flip')].filter(card => !card.hidden).map(card => card.dataset.kind)"
+    assert set(window.run(shown)) == {"won", "lost"}
+    click(window, ".filter [data-kind=won]")
+    assert set(window.run(shown)) == {"won"}
+    assert (
+        window.run("document.querySelector('.filter [data-kind=won]').getAttribute('aria-pressed')")
+        == "true"
+    )
+    click(window, ".modes [data-mode=slider]")
+    over = "document.querySelector('.over')"
+    assert window.run(f"{over}.style.clipPath") == "inset(0px 0px 0px 50%)"
+    assert window.run(f"{over}.getBoundingClientRect().height") > 100
+    click(window, ".modes [data-mode=difference]")
+    assert (
+        window.run("document.querySelectorAll('.plot[data-compare] figure:not([hidden])').length")
+        == 3
+    )
+    assert window.run(
+        "[...document.images].every(image => image.complete && image.naturalWidth > 0)"
+    )
+    assert_quiet(window)
+
+
+@pytest.mark.parametrize("name", ["comparison", "overview"])
+def test_the_theme_follows_the_system_and_a_button(
+    window: Browser, pages: dict[str, Path], name: str
+) -> None:
+    ground = "getComputedStyle(document.body).backgroundColor"
+    window.open(pages[name], 1280, dark=True)
+    dark = window.run(ground)
+    click(window, "#theme")
+    light = window.run(ground)
+    assert (dark, light) == ("rgb(20, 21, 24)", "rgb(252, 251, 249)")
+    window.open(pages[name], 1280)
+    assert window.run(ground) == light
+    window.send("Emulation.setEmulatedMedia", media="print",
+                features=[{"name": "prefers-color-scheme", "value": "dark"}])  # fmt: skip
+    assert window.run(ground) == "rgb(255, 255, 255)"
+    window.send("Emulation.setEmulatedMedia", media="")
+    assert_quiet(window)
+
+
+def test_an_overview_is_narrowed_by_words_and_by_dragging(
+    window: Browser, pages: dict[str, Path]
+) -> None:
+    window.open(pages["overview"], 1280)
+    # Reading the canvas itself would make the browser complain.
+    painted = (
+        "(() => { const canvas = document.querySelector('canvas'); const copy = document.createElement('canvas');"
+        " copy.width = canvas.width; copy.height = canvas.height;"
+        " const pen = copy.getContext('2d', {willReadFrequently: true}); pen.drawImage(canvas, 0, 0);"
+        " const pixels = pen.getImageData(0, 0, copy.width, copy.height).data; let count = 0;"
+        " for (let i = 3; i < pixels.length; i += 4) if (pixels[i] > 60) count += 1; return count; })()"
+    )
+    full = window.run(painted)
+    assert full > 2_000
+    passing = (
+        "[...document.querySelectorAll('table.experiments tbody tr')].filter(row => !row.hidden)"
+        ".map(row => row.textContent)"
+    )
+    assert len(window.run(passing)) == 50
+    window.run(
+        "(() => { const search = document.querySelector('input[type=search]');"
+        " search.value = 'train.optimizer=sgd accuracy>0.95'; search.dispatchEvent(new Event('input')); })()"
+    )
+    settle(window)
+    rows = window.run(passing)
+    assert rows
+    assert all("sgd" in row for row in rows)
+    assert window.run(painted) < full
+    click(window, "#experiments-tools button")
+    assert len(window.run(passing)) == 50
+    box = window.run(
+        "(() => { document.querySelector('#parallel').scrollIntoView({behavior: 'instant'});"
+        " const box = document.querySelector('.handle').getBoundingClientRect();"
+        " return [box.left + box.width / 2, box.top, box.height]; })()"
+    )
+    window.point("mouseMoved", box[0], box[1] + 20)
+    window.point("mousePressed", box[0], box[1] + 20, "left")
+    window.point("mouseMoved", box[0], box[1] + box[2] / 3, "left")
+    window.point("mouseReleased", box[0], box[1] + box[2] / 3, "left")
+    settle(window)
+    assert "of 120" in window.run("document.querySelector('#experiments-tools .told').textContent")
+    assert window.run("document.querySelectorAll('#scatter-chart .spot.out').length") > 10
+    assert_quiet(window)
+
+
+def test_ticked_experiments_have_their_curves(window: Browser, pages: dict[str, Path]) -> None:
+    window.open(pages["overview"], 1280)
+    curves = "document.querySelectorAll('#runs-chart path.curve').length"
+    assert window.run(curves) == 5
+    click(window, "table.experiments tbody tr:not(:has(:checked)) input")
+    assert window.run(curves) == 6
+    before = window.run("document.querySelector('#scatter-chart .spot').getAttribute('cy')")
+    window.run(
+        "(() => { const pick = document.querySelector('#scatter-tools select'); pick.selectedIndex = 2;"
+        " pick.dispatchEvent(new Event('change')); })()"
+    )
+    settle(window)
+    assert window.run("document.querySelector('#scatter-chart .spot').getAttribute('cy')") != before
+    first = "document.querySelector('table.experiments tbody tr').textContent"
+    click(window, "table.experiments th:nth-child(5) button")
+    assert window.run(f"{first}.includes(document.querySelector('.champion').textContent)")
+    assert_quiet(window)
+
+
+@pytest.mark.parametrize("name", ["comparison", "overview"])
+def test_text_and_tables_need_no_script(window: Browser, pages: dict[str, Path], name: str) -> None:
+    window.open(pages[name], 390, script=False)
+    text = window.run("document.body.innerText")
+    assert "is be" in text
+    rows = window.run(
+        "[...document.querySelectorAll('tbody tr')].filter(row => row.getClientRects().length).length"
+    )
+    assert rows > (120 if name == "overview" else 60)
+    assert (
+        window.run(
+            "[...document.querySelectorAll('button')].some(b => b.id === 'theme' && b.getClientRects().length)"
+        )
+        is False
+    )
+    assert_quiet(window)
+
+
+def test_a_report_prints(window: Browser, pages: dict[str, Path], tmp_path: Path) -> None:
+    window.open(pages["comparison"], 1280)
+    window.paper(tmp_path / "report.pdf")
+    data = (tmp_path / "report.pdf").read_bytes()
+    assert data.startswith(b"%PDF-")
+    assert len(data) > 50_000
+    assert_quiet(window)
