@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
         "gitml exp diff brave-otter",
         "gitml exp diff brave-otter calm-fox",
         "gitml exp diff brave-otter calm-fox odd-elk --md",
+        "gitml exp diff brave-otter calm-fox --weights",
+        "gitml exp diff brave-otter calm-fox --html comparison.html",
         "gitml exp diff brave-otter calm-fox --fail-if-worse=accuracy:0.005",
     ),
 )
@@ -39,6 +42,19 @@ if TYPE_CHECKING:
     help="End with status 1 if the second is worse by more than MARGIN, or can't be compared. "
     "By default, METRIC is the primary one, and MARGIN its smallest effect that matters.",
 )
+@click.option(
+    "--weights", is_flag=True, help="Read the weights, and compare them element by element."
+)
+@click.option("--pull", is_flag=True, help="Download what the comparison needs.")
+@click.option(
+    "--html",
+    "page",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write a report: one HTML file with everything in it.",
+)
+@click.option("--force", is_flag=True, help="Let the report replace a file that is no report.")
+@click.option("--open", "shown", is_flag=True, help="Open the report in a browser.")
 @format_options
 @click.pass_obj
 def command(
@@ -46,6 +62,11 @@ def command(
     experiments: tuple[str, ...],
     everything: bool,
     gate: str | None,
+    weights: bool,
+    pull: bool,
+    page: Path | None,
+    force: bool,
+    shown: bool,
     form: Form | None,
 ) -> int:
     """Compare experiments.
@@ -54,31 +75,61 @@ def command(
     more: side by side, each with the first.
 
     Where two were run with several seeds, a verdict says whether the second is better, or
-    whether that can't be told from noise.
+    whether that can't be told from noise. Weights are compared by the summaries of their tensors,
+    which need no download; predictions by the examples that both experiments have.
     """
+    from gitml.operations.compare_contents import Wanted
     from gitml.operations.diff import diff
 
-    with progress("reading") as report:
-        found = diff(standing.start, experiments, everything=everything, gate=gate, progress=report)
-    _show(found, form)
+    if page is not None:
+        from gitml.operations.report_file import check_place
+
+        check_place(page, force=force)
+    wanted = Wanted(weights=weights, embedded=page is not None, download=pull)
+    with progress("comparing") as report:
+        found = diff(
+            standing.start,
+            experiments,
+            everything=everything,
+            gate=gate,
+            contents=wanted,
+            progress=report,
+        )
+    _show(found, form, everything=everything)
+    if page is not None:
+        _write(found, page, force=force, shown=shown)
     if found.gate is None:
         return 0
     output.note(f"{'failed' if found.gate.failed else 'passed'}: {found.gate.sentence}")
     return int(found.gate.failed)
 
 
-def _show(found: Comparison, form: Form | None) -> None:
+def _show(found: Comparison, form: Form | None, *, everything: bool) -> None:
     if form == "json":
         from gitml.views import documents
 
-        output.emit_json(documents.plain(found))
+        output.emit_json(documents.comparison(found))
         return
     from gitml.views import comparison, sheet, table
 
     if form == "csv":
         output.emit(table.csv(comparison.flat(found)))
     elif form == "md":
-        output.emit(sheet.markdown(comparison.sections(found)))
+        output.emit(sheet.markdown(comparison.sections(found, everything=everything)))
     else:
-        sections = comparison.sections(found)
-        output.emit(sheet.text(sections, width=output.width(), colour=output.colour()))
+        width, plain = output.width(), not output.unicode()
+        sections = comparison.sections(found, width=width, plain=plain, everything=everything)
+        output.emit(sheet.text(sections, width=width, colour=output.colour()))
+
+
+def _write(found: Comparison, page: Path, *, force: bool, shown: bool) -> None:
+    from gitml.operations.report_file import write_report
+    from gitml.views.report import html
+
+    names = " ".join(one.experiment for one in found.experiments)
+    write_report(page, html(found, command=f"gitml exp diff {names} --html {page}"), force=force)
+    output.note(f"The report is {page}.")
+    if shown:
+        import webbrowser
+
+        webbrowser.open(page.resolve().as_uri())

@@ -31,7 +31,12 @@ EXPERIMENTS = {
 COMMANDS = {
     "init": Entry("gitml.cli.init:command", "Make a project, or set up an existing one."),
     "exp": Entry("gitml.cli.main:experiments", "Run, find and compare experiments."),
+    "report": Entry(
+        "gitml.cli.report:command", "Write a report of many experiments: one HTML file."
+    ),
     "check": Entry("gitml.cli.check:command", "Would running this repeat a recorded experiment?"),
+    "fsck": Entry("gitml.cli.fsck:command", "Check every experiment, pointer and object."),
+    "gc": Entry("gitml.cli.gc:command", "Free storage of what experiments no longer need."),
     "doctor": Entry("gitml.cli.doctor:command", "Say what is wrong here, and how to mend it."),
 }
 

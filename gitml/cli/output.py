@@ -51,6 +51,15 @@ def width() -> int:
     return 0
 
 
+def unicode() -> bool:
+    """Whether standard output can take the characters that curves and bars are drawn with."""
+    try:
+        "⣿█─".encode(sys.stdout.encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
 def colour(stream: TextIO | None = None) -> bool:
     """Whether colours are wanted: on a terminal, unless NO_COLOR (or TERM=dumb) says no."""
     stream = stream or sys.stdout

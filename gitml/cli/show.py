@@ -51,7 +51,7 @@ def command(
         shown.record,
         row=shown.row,
         events=shown.events,
-        history=curves(standing.start, shown.row.commit),
+        history=curves(standing.start, shown),
     )
     if form == "md":
         output.emit(sheet.markdown(sections))

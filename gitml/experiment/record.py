@@ -101,6 +101,7 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
         segments: Stretches of execution.
         init_from: Experiments (name and commit) whose outputs this run started from.
         changed: Inputs that changed on disk while it ran. Such an experiment is never reused.
+        unstored: Weights and checkpoints that the run wrote and that `outputs.keep` left on disk.
         network: Whether the run was seen to use the network.
         warnings: Sentences that users should see.
         nearest: The nearest recorded experiment when it ran.
@@ -134,6 +135,7 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     segments: tuple[Segment, ...] = ()
     init_from: tuple[Nearest, ...] = ()
     changed: tuple[str, ...] = ()
+    unstored: tuple[str, ...] = ()
     network: bool = False
     warnings: tuple[str, ...] = ()
     nearest: Nearest | None = None

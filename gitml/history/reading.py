@@ -81,7 +81,7 @@ def _from_record(step: Step, record: Record) -> Experiment:
     started = _seconds(record.created)
     outputs = {
         "command": record.digests.get("command", ""),
-        "paths": sorted({a.path for a in record.artifacts} | _sources(record)),
+        "paths": sorted(_written(record)),
     }
     return Experiment(
         name=record.name,
@@ -151,8 +151,13 @@ def _from_trailers(step: Step, problem: str, *, readable: bool) -> Experiment:
     )
 
 
-def _sources(record: Record) -> set[str]:
-    return {artifact.source for artifact in record.artifacts if artifact.source}
+def _written(record: Record) -> set[str]:
+    """Return the paths that an experiment wrote, whether they are stored or not."""
+    found = set(record.unstored)
+    for item in record.artifacts:
+        found.update({item.path, item.source} - {""})
+        found.update(f"{item.path}/{member}" for member in item.members)
+    return found
 
 
 def is_partial(repository: Repository) -> bool:

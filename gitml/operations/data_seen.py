@@ -18,6 +18,7 @@ from gitml.inputs.folding import fold, names_in, with_all
 from gitml.inputs.manifest import DataInput
 from gitml.operations.code_seen import places_of, relative
 from gitml.operations.data import hash_path, open_hashes
+from gitml.operations.model_folders import makers_of_folders
 from gitml.operations.plan import Plan
 from gitml.operations.project import Project
 from gitml.operations.surroundings import with_folders
@@ -103,7 +104,10 @@ def data_as_seen(project: Project, index: Index, plan: Plan, seen: Observation) 
     wrote = {relative(path, seen.roots) for path in seen.trace.written}
     own = {*seen.written.outputs, *(path for path in wrote if seen.touched(path))}
     with open_hashes(project) as hashes:
-        for path in _undeclared(plan, seen, own, oids):
+        unknown = list(_undeclared(plan, seen, own, oids))
+        left = [path for path in unknown if path not in own]
+        folders = makers_of_folders(index, left, seen.absolute, hashes)
+        for path in unknown:
             if path in oids:
                 if path in own:
                     data[path] = DataInput("git", oids[path], declared=False, restorable=False)
@@ -113,7 +117,8 @@ def data_as_seen(project: Project, index: Index, plan: Plan, seen: Observation) 
             item, sentence = _read(seen, project, path, own, hashes)
             warnings += [sentence] if sentence else []
             if item.digest:
-                maker = index.maker_of(item.digest)
+                folder = path.rpartition("/")[0]
+                maker = folders.get(folder) or index.maker_of(item.digest)
                 if maker is not None:
                     init_from[maker.commit] = Nearest(maker.experiment, maker.commit, "")
                     item = msgspec.structs.replace(item, restorable=True)

@@ -126,6 +126,7 @@ def _record(
         segments=segments,
         init_from=seen.init_from,
         changed=seen.changed,
+        unstored=findings.stored.unstored,
         network=findings.trace.network,
         warnings=_warnings(entry, plan, findings),
         nearest=run.nearest,

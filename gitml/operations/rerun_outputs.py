@@ -19,6 +19,7 @@ from gitml.operations.plan import Plan
 from gitml.operations.rerun_tree import Scene
 from gitml.outputs.artifact import Artifact
 from gitml.outputs.conversion import Converter
+from gitml.outputs.resharding import shard_file
 from gitml.outputs.roles import is_event_file
 from gitml.outputs.tensor_manifest import TensorSummary, manifest, parse
 from gitml.storage.objects import hash_file, hash_folder
@@ -135,6 +136,9 @@ def _converted(item: Artifact, scene: Scene, converter: Converter) -> tuple[str,
     if item.source_digest and hash_file(source).digest == item.source_digest:
         return item.digest, []
     target = scene.folder / "staging" / item.path
+    if source.suffix == ".safetensors":
+        shard_file(source, target)
+        return hash_folder(target).digest, sorted(target.glob("*.safetensors"))
     outcome = converter.convert(source, target)
     if not outcome.converted:
         return f"not converted: {outcome.reason}", []

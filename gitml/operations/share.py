@@ -29,6 +29,7 @@ from gitml.history.index import Index, open_index
 from gitml.history.walk import walk
 from gitml.operations.clones import without_remote
 from gitml.operations.downloads import fetch_objects
+from gitml.operations.dropped import without_dropped
 from gitml.operations.objects import needed_objects
 from gitml.operations.pipeline import locked_here
 from gitml.operations.project import Project, open_project
@@ -79,6 +80,7 @@ def push(
     with open_index(project.repository) as index:
         fresh = _unpublished(project, index, names, published)
         needed = needed_objects(fresh.values()) | locked_here(project, fresh)
+        needed = without_dropped(project, needed, notes)
         sent = _send_objects(project, needed, progress)
     _push_until_taken(project, target, names)
     if needed:

@@ -30,6 +30,8 @@ class Artifact(msgspec.Struct, frozen=True, omit_defaults=True):
         digest: Git's object id, or DVC's content hash (`<md5>` or `<md5>.dir`).
         size: Bytes; the sum of the files for a folder.
         files: Number of files when it is a folder, else 0.
+        members: Their paths from the folder, for a folder of weights that the run wrote as such
+            and that has no more than a thousand.
         sha256: Of the bytes of a single file that is weights, else empty.
         source: The path that the run wrote, when it was converted (a pickle → safetensors).
         source_digest: DVC's content hash of what the run wrote there, so that a run which starts
@@ -51,3 +53,4 @@ class Artifact(msgspec.Struct, frozen=True, omit_defaults=True):
     tensors: str = ""
     note: str = ""
     unsafe: bool = False
+    members: tuple[str, ...] = ()

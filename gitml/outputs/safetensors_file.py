@@ -11,9 +11,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
-
-import msgspec
+from typing import Any, BinaryIO, NamedTuple
 
 from gitml.errors import NotFoundError, StorageError
 from gitml.outputs.tensor_layout import (
@@ -32,7 +30,7 @@ MAX_DIMENSIONS = 64
 _FIELDS = {"dtype", "shape", "data_offsets"}
 
 
-class Header(msgspec.Struct, frozen=True):
+class Header(NamedTuple):
     """What a file says about itself.
 
     Attributes:

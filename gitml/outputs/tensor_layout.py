@@ -1,12 +1,14 @@
-"""How tensors lie in a safetensors file: element types, sizes, order and the header's bytes."""
+"""How tensors lie in a safetensors file: element types, sizes, order and the header's bytes.
+
+Training scripts save their weights through this module and those that build on it, so they import
+nothing that isn't in the standard library: a library that a script imports counts as an input.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
-
-import msgspec
+from typing import Any, NamedTuple
 
 from gitml.errors import StorageError
 
@@ -42,7 +44,7 @@ _ORDER = {dtype: index for index, dtype in enumerate(BITS)}
 Data = bytes | bytearray | memoryview
 
 
-class TensorEntry(msgspec.Struct, frozen=True):
+class TensorEntry(NamedTuple):
     """One tensor of a file.
 
     Attributes:

@@ -1,14 +1,16 @@
 """The tensor manifest: what each tensor of a model is, so that comparing needs no download.
 
 One JSON object a line, sorted by name: `{"name", "dtype", "shape", "digest", "norm", "mean",
-"deviation", "largest"}`. The digest is over the raw little-endian bytes. The statistics are over
-the finite elements, rounded to six digits; they are left out where there are none.
+"deviation", "largest", "odd", "sketch"}`. The digest is over the raw little-endian bytes. The
+statistics are over the finite elements, rounded to six digits; they are left out where there are
+none. The sketch (at most 512 characters) tells how far two tensors are apart.
 """
 
 from __future__ import annotations
 
 import hashlib
 import importlib.util
+import math
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,10 +18,12 @@ from pathlib import Path
 import msgspec
 
 from gitml.errors import RecordError, StorageError
-from gitml.outputs.safetensors_file import read_header
 from gitml.outputs.tensor_layout import TensorEntry
+from gitml.outputs.tensor_places import places
+from gitml.outputs.tensor_sketch import decode, width
 
-CHUNK = 512 << 10
+# Of a tensor's elements, whatever their size, these are whole blocks of the sketch, or halves.
+CHUNK = 127 << 12
 _PARALLEL = 32 << 20
 
 
@@ -36,6 +40,7 @@ class TensorSummary(msgspec.Struct, frozen=True, omit_defaults=True):
         deviation: Standard deviation (of the population); None for complex elements.
         largest: Largest absolute value.
         odd: Number of elements that are NaN or infinite; the statistics leave them out.
+        sketch: See `tensor_sketch`; empty where nothing is known, and where all elements are zero.
     """
 
     name: str
@@ -47,37 +52,41 @@ class TensorSummary(msgspec.Struct, frozen=True, omit_defaults=True):
     deviation: float | None = None
     largest: float | None = None
     odd: int = 0
+    sketch: str = ""
+
+    @property
+    def elements(self) -> int:
+        """Their number."""
+        return math.prod(self.shape)
+
+    def sums(self) -> tuple[float, ...] | None:
+        """Return the sketch; None where nothing is known of the elements, or not all are finite."""
+        if self.odd or self.norm is None:
+            return None
+        if not self.sketch and self.norm == 0:
+            return (0.0,) * width(self.shape)
+        return decode(self.sketch, self.shape)
 
 
 def manifest(paths: Iterable[Path]) -> list[TensorSummary]:
     """Return a summary of every tensor in the safetensors files, sorted by name.
 
-    The files are read once, in pieces of 512 KiB. Without numpy there are digests only.
+    The files are read once, in pieces of 508 KiB. Without numpy there are digests only.
 
     Raises:
         NotFoundError: if a file doesn't exist.
         StorageError: if one is no sound safetensors file, or two have a tensor of the same name.
     """
-    found: dict[str, tuple[Path, int, TensorEntry]] = {}
-    total = 0
-    for path in paths:
-        header = read_header(path)
-        for entry in header.tensors:
-            if entry.name in found:
-                raise StorageError(
-                    f"{path} and {found[entry.name][0]} both have {entry.name[:100]!r}."
-                )
-            found[entry.name] = (path, header.offset + entry.start, entry)
-            total += entry.size
-    work = [found[name] for name in sorted(found)]
+    work = list(places(paths).values())
+    total = sum(place.entry.size for place in work)
     cores = os.cpu_count() or 1
     if total < _PARALLEL or cores == 1 or len(work) == 1:
-        return [_summary(*item) for item in work]
+        return [_summary(*place) for place in work]
     from concurrent.futures import ThreadPoolExecutor
 
     # Hashing and numpy let other threads run.
     with ThreadPoolExecutor(min(cores, 8)) as pool:
-        return list(pool.map(lambda item: _summary(*item), work))
+        return list(pool.map(lambda place: _summary(*place), work))
 
 
 def render(summaries: Iterable[TensorSummary]) -> bytes:
@@ -111,7 +120,7 @@ def _summary(path: Path, offset: int, entry: TensorEntry) -> TensorSummary:
     if importlib.util.find_spec("numpy") is not None:
         from gitml.outputs.tensor_statistics import Statistics
 
-        statistics = Statistics.of(entry.dtype)
+        statistics = Statistics.of(entry.dtype, entry.shape)
     try:
         with path.open("rb") as stream:
             stream.seek(offset)

@@ -38,6 +38,7 @@ class Conversion(msgspec.Struct, frozen=True):
             safely), `unreadable` (damaged, too large, timed out), `torch` (no suitable torch).
         unsafe: Whether loading it could run code: it is not known to be tensors and plain values.
         key: The key of the dictionary that the tensors were under, or empty.
+        rest: Names of what else the file holds, so that it is a checkpoint as well.
         prefix: The wrapper's prefix (`module.`) that was removed from all names, or empty.
         aliases: Name of a tied tensor → name of the one that was kept in its place.
         kept: Number of tensors that were written.
@@ -49,6 +50,7 @@ class Conversion(msgspec.Struct, frozen=True):
     kind: Kind = "converted"
     unsafe: bool = False
     key: str = ""
+    rest: tuple[str, ...] = ()
     prefix: str = ""
     aliases: dict[str, str] = {}
     kept: int = 0
@@ -146,6 +148,7 @@ def _talk(process: subprocess.Popen[bytes], path: Path, destination: Path) -> Co
         return kept(_kind(answer), _sentence(answer))
     try:
         plan = plan_shards(_entries(answer["tensors"]), dict(answer["aliases"]))
+        rest = tuple(str(name) for name in answer.get("rest", ()))
     except GitmlError as error:
         return kept("unreadable", error.message[:1].lower() + error.message[1:].rstrip("."))
     except (TypeError, ValueError, KeyError, AttributeError):
@@ -156,8 +159,9 @@ def _talk(process: subprocess.Popen[bytes], path: Path, destination: Path) -> Co
     return Conversion(
         converted=True,
         key=str(answer.get("key", "")),
+        rest=rest,
         prefix=plan.prefix,
-        aliases=plan.aliases,
+        aliases=dict(plan.aliases),
         kept=sum(len(entries) for entries in plan.files.values()),
         files=tuple(plan.files),
     )

@@ -18,7 +18,8 @@ import sys
 from typing import IO, Any
 
 OLDEST = (2, 10)
-WRAPPERS = ("state_dict", "model_state_dict", "model", "weights", "module")
+# Under these keys files keep the weights of a model, alone or among what is needed to resume.
+WRAPPERS = ("state_dict", "model_state_dict", "model_state", "model", "weights", "module", "net")
 
 TYPES = {
     "float64": "F64",
@@ -64,12 +65,13 @@ def main() -> None:
 def answer(path: str, answers: IO[str]) -> None:
     """Describe the tensors of `path`, then write them as the other side asks."""
     try:
-        tensors, key = tensors_in(load(path))
+        tensors, key, rest = tensors_in(load(path))
         found, aliases = describe(tensors, os.path.getsize(path))
     except Kept as kept:
         say(answers, {"kind": kept.kind, "reason": kept.reason})
         return
-    say(answers, {"kind": "tensors", "key": key, "tensors": found, "aliases": aliases})
+    about = {"kind": "tensors", "key": key, "rest": rest}
+    say(answers, {**about, "tensors": found, "aliases": aliases})
     order = sys.stdin.buffer.readline()
     if not order:
         return
@@ -120,8 +122,11 @@ def refused(error: Exception) -> Kept:
     return Kept("unreadable", f"torch can't read it ({type(error).__name__})")
 
 
-def tensors_in(value: Any) -> tuple[dict[str, Any], str]:
-    """Return name → tensor, and the key under which they were, when that is all that there is."""
+def tensors_in(value: Any) -> tuple[dict[str, Any], str, list[str]]:
+    """Return name → tensor, the key under which they were, and the names of what else there is.
+
+    Where there is more than tensors, only a model's state dict under one of its usual keys counts.
+    """
     import torch
 
     if isinstance(value, torch.Tensor):
@@ -132,7 +137,11 @@ def tensors_in(value: Any) -> tuple[dict[str, Any], str]:
     nested = {key: item for key, item in value.items() if holds_tensors(item)}
     rest = [key for key in value if key not in loose and key not in nested]
     if rest or not all(isinstance(key, str) for key in value):
-        names = ", ".join(ascii(str(key))[1:-1][:40] for key in rest[:3])
+        key = next((key for key in WRAPPERS if key in nested), "")
+        others = [ascii(str(other))[1:-1][:40] for other in value if other != key]
+        if key:
+            return nested[key], key, others[:100]
+        names = ", ".join(ascii(str(one))[1:-1][:40] for one in rest[:3])
         raise Kept("more", f"it holds more than tensors ({names or 'names that are no text'})")
     if not nested:
         found, key = loose, ""
@@ -147,7 +156,7 @@ def tensors_in(value: Any) -> tuple[dict[str, Any], str]:
         raise Kept("more", "it holds no tensors")
     if len(found) != len(loose) + sum(len(inner) for inner in nested.values()):
         raise Kept("more", "it holds two tensors of the same name")
-    return found, key
+    return found, key, []
 
 
 def holds_tensors(value: Any) -> bool:
@@ -176,24 +185,27 @@ def describe(tensors: dict[str, Any], size: int) -> tuple[list[list[Any]], dict[
         dtype = TYPES.get(str(tensor.dtype).removeprefix("torch."))
         if dtype is None:
             raise Kept("more", f"it holds a tensor of {tensor.dtype}, which safetensors can't")
-        if tensor.numel():
-            identity = (
-                tensor.data_ptr(),
-                tensor.dtype,
-                tuple(tensor.shape),
-                tensor.stride(),
-                tensor.is_conj(),
-                tensor.is_neg(),
-            )
-            if first.setdefault(identity, name) != name:
-                aliases[name] = first[identity]
-                continue
+        if tensor.numel() and first.setdefault(identity(tensor), name) != name:
+            aliases[name] = first[identity(tensor)]
+            continue
         total += tensor.numel() * tensor.element_size()
         found.append([name, dtype, list(tensor.shape), tensor.numel() * tensor.element_size()])
     # Strides of zero let a few bytes stand for terabytes.
     if total > 4 * size + (16 << 20):
         raise Kept("unreadable", "its tensors would be far larger than the file")
     return found, aliases
+
+
+def identity(tensor: Any) -> tuple[Any, ...]:
+    """Return what is equal for two tensors that are the same memory in the same form."""
+    return (
+        tensor.data_ptr(),
+        tensor.dtype,
+        tuple(tensor.shape),
+        tensor.stride(),
+        tensor.is_conj(),
+        tensor.is_neg(),
+    )
 
 
 def write(path: str, header: bytes, names: list[str], tensors: dict[str, Any]) -> None:

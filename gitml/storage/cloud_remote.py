@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,15 @@ class CloudRemote:
         """Download to the given paths; what can't be had doesn't exist afterwards."""
         sources = [self._objects.oid_to_path(digest) for digest in files]
         self._copy(sources, self._fs, [str(path) for path in files.values()], None, done)
+
+    def delete(self, digest: str) -> None:
+        """Remove an object; one that isn't there is no error.
+
+        Raises:
+            StorageError: It can't be removed.
+        """
+        with self._errors("cleaned"), suppress(FileNotFoundError):
+            self._fs.remove(self._objects.oid_to_path(digest))
 
     def problem(self) -> str | None:
         """Say in one sentence why the remote can't be used, if so."""

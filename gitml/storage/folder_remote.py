@@ -1,4 +1,4 @@
-"""A DVC remote that is a folder: a disk, a network mount. Nothing on it is ever deleted."""
+"""A DVC remote that is a folder: a disk, a network mount. Transfers never delete anything on it."""
 
 from __future__ import annotations
 
@@ -37,6 +37,16 @@ class FolderRemote:
         self._jobs = jobs
         place = folder if legacy else folder / "files" / "md5"
         self._place = msgspec.structs.replace(storage, cache=place)
+
+    @property
+    def folder(self) -> Path:
+        """The remote's root; it needn't exist yet."""
+        return self._folder
+
+    @property
+    def place(self) -> Storage:
+        """The objects here, as those of a cache."""
+        return self._place
 
     def has(self, sizes: dict[str, int | None]) -> set[str]:
         """Return which of the digests are there (with the given size, when known).

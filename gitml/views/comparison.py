@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from gitml.values import Scalar
-from gitml.views import values, verdicts
+from gitml.views import contents, values, verdicts
 from gitml.views.sheet import Section
 from gitml.views.table import FIXED, Cell, Column, Table
 from gitml.views.values import Tone
@@ -40,19 +40,32 @@ _HEAD = (
 )
 
 
-def sections(comparison: Comparison) -> list[Section]:
-    """Return the sections of the sheet; those in which nothing differs are left out."""
+def sections(
+    comparison: Comparison, *, width: int = 0, plain: bool = False, everything: bool = False
+) -> list[Section]:
+    """Return the sections of the sheet; those in which nothing differs are left out.
+
+    Args:
+        comparison: What to show.
+        width: Columns of the terminal; 0 when nobody looks at one.
+        plain: Whether curves and bars are drawn in ASCII.
+        everything: Also what is the same in the artifacts, and all rows.
+    """
     titles = titles_of(comparison.experiments)
     found = [
         _head(comparison, titles),
         verdicts.section(comparison),
         _metrics(comparison, titles),
+        *contents.results(
+            comparison.contents, titles, width=width, plain=plain, everything=everything
+        ),
         _rows("Settings", titles, map(_setting, comparison.params), "kind"),
         _rows("Libraries", titles, map(_library, comparison.libraries), "step"),
         _rows("Data", titles, map(_data, comparison.data), "change"),
         _rows("Partition", titles, map(_part, comparison.partition), "change"),
         _code(comparison, titles),
         _command(comparison, titles),
+        *contents.artifacts(comparison.contents, titles, everything=everything),
         _rows("Artifacts", titles, map(_output, comparison.artifacts), "change"),
         _rows("Environment", titles, map(_fact, comparison.environment)),
     ]

@@ -16,8 +16,23 @@ _NAMED = 4
 _LEFT_OUT = frozenset({"curves", "replicates", "contents", "picture", "pictures"})
 
 
-def results(contents: Contents | None, titles: Sequence[str]) -> list[Section]:
-    """Return the sections that belong below the metrics: predictions and curves."""
+def results(
+    contents: Contents | None,
+    titles: Sequence[str],
+    *,
+    width: int = 0,
+    plain: bool = False,
+    everything: bool = False,
+) -> list[Section]:
+    """Return the sections that belong below the metrics: predictions and curves.
+
+    Args:
+        contents: What artifacts hold.
+        titles: Of the experiments.
+        width: Columns of the terminal; 0 when nobody looks at one.
+        plain: Whether curves are drawn in ASCII.
+        everything: Also what is the same, and all rows.
+    """
     found: list[Section] = []
     if contents is None:
         return found
@@ -28,12 +43,22 @@ def results(contents: Contents | None, titles: Sequence[str]) -> list[Section]:
     if contents.histories:
         from gitml.views import histories
 
-        found += histories.sections(contents.histories, titles)
+        found += histories.sections(
+            contents.histories, titles, width=width, plain=plain, everything=everything
+        )
     return found
 
 
-def artifacts(contents: Contents | None, titles: Sequence[str]) -> list[Section]:
-    """Return the sections that belong above the list of artifacts."""
+def artifacts(
+    contents: Contents | None, titles: Sequence[str], *, everything: bool = False
+) -> list[Section]:
+    """Return the sections that belong above the list of artifacts.
+
+    Args:
+        contents: What artifacts hold.
+        titles: Of the experiments.
+        everything: Also what is the same, and all rows.
+    """
     found: list[Section] = []
     if contents is None:
         return found
@@ -48,7 +73,7 @@ def artifacts(contents: Contents | None, titles: Sequence[str]) -> list[Section]
     if contents.plots:
         from gitml.views import plots
 
-        found += plots.sections(contents.plots, titles)
+        found += plots.sections(contents.plots, titles, everything=everything)
     lines = _missing(contents.missing) + [values.escape(note) for note in contents.notes]
     return [*found, Section(lines=tuple(lines))] if lines else found
 

@@ -11,6 +11,7 @@ import msgspec
 from gitml.values import to_json
 
 if TYPE_CHECKING:
+    from gitml.comparison.result import Comparison
     from gitml.history.rows import Row
     from gitml.inputs.difference import Difference
     from gitml.operations.check import CheckResult
@@ -39,6 +40,14 @@ def plain(value: Any) -> Any:
     if value is None or isinstance(value, bool | int | str):
         return value
     return str(value) if isinstance(value, PurePath) else repr(value)
+
+
+def comparison(found: Comparison) -> Document:
+    """Return the document of `exp diff --json`; points of curves and pictures are left out."""
+    from gitml.views import contents
+
+    document: Document = plain(msgspec.structs.replace(found, contents=None))
+    return {**document, "contents": contents.document(found.contents)}
 
 
 def run_result(result: RunResult) -> Document:

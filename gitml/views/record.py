@@ -9,6 +9,7 @@ from gitml.experiment.record import Record
 from gitml.inputs.manifest import COMPONENTS, Manifest
 from gitml.values import Scalar, flatten
 from gitml.views import values
+from gitml.views.curves import sparkline
 from gitml.views.sheet import Section
 from gitml.views.table import FIXED, Cell, Column, Table
 
@@ -89,12 +90,11 @@ def _metrics(record: Record, history: Mapping[str, Sequence[float]]) -> Section:
     for name in names:
         goal = record.goals.get(name, "")
         said = ", ".join(filter(None, [goal, "primary" if name == record.primary else ""]))
-        curve = values.sparkline(history.get(name, ()), _CURVE)
+        curve = sparkline(history.get(name, ()), _CURVE)
         rows.append((name, record.metrics[name], _plain(said), _plain(curve)))
     only_curves = [name for name in history if name not in record.metrics]
     rows += [
-        (name, None, _plain(""), _plain(values.sparkline(history[name], _CURVE)))
-        for name in only_curves
+        (name, None, _plain(""), _plain(sparkline(history[name], _CURVE))) for name in only_curves
     ]
     columns = (
         Column("metric", keep=FIXED),

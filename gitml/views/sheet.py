@@ -21,11 +21,13 @@ class Section(msgspec.Struct, frozen=True):
         title: Empty for the head of the sheet.
         table: Shown first.
         lines: Shown after the table, escaped already.
+        drawing: Rows of characters that make a picture, shown first; Markdown leaves them out.
     """
 
     title: str = ""
     table: Table | None = None
     lines: tuple[str, ...] = ()
+    drawing: tuple[str, ...] = ()
 
 
 def text(sections: Sequence[Section], *, width: int = 0, colour: bool = False) -> str:
@@ -33,8 +35,9 @@ def text(sections: Sequence[Section], *, width: int = 0, colour: bool = False) -
     blocks = []
     for section in sections:
         indent = _INDENT if section.title else 0
-        lines = []
+        lines = [f"{'':{indent}}{line}" for line in section.drawing]
         if section.table is not None and section.table.rows:
+            lines += [""] if lines else []
             shown = msgspec.structs.replace(section.table, indent=indent)
             rendered = tables.text(shown, width=width, colour=colour)
             lines.append(rendered.text)

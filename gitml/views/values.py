@@ -238,26 +238,3 @@ def command(argv: Sequence[str]) -> str:
     import shlex
 
     return escape(shlex.join(argv))
-
-
-def sparkline(points: Sequence[float], columns: int = 24) -> str:
-    """Return a curve in one line of block characters; gaps (NaN) are spaces."""
-    marks = "▁▂▃▄▅▆▇█"
-    if not points:
-        return ""
-    if len(points) > columns:
-        points = [points[round(i * (len(points) - 1) / (columns - 1))] for i in range(columns)]
-    finite = [point for point in points if math.isfinite(point)]
-    if not finite:
-        return " " * len(points)
-    low, high = min(finite), max(finite)
-    span = high - low
-    if not math.isfinite(span):
-        return ""
-    top = len(marks) - 1
-    return "".join(
-        (marks[round((point - low) / span * top)] if span else marks[0])
-        if math.isfinite(point)
-        else " "
-        for point in points
-    )

@@ -119,13 +119,5 @@ def test_changes_carry_their_sign(old: object, new: object, shown: str) -> None:
     assert values.change(old, new) == shown  # type: ignore[arg-type]
 
 
-def test_curves() -> None:
-    assert values.sparkline([0, 1, 2, 3, 4, 5, 6, 7]) == "▁▂▃▄▅▆▇█"
-    assert values.sparkline([1, math.nan, 1]) == "▁ ▁"
-    assert values.sparkline([]) == ""
-    assert len(values.sparkline(list(range(1000)), 24)) == 24
-    assert values.sparkline([math.nan, math.inf]) == "  "
-
-
 def test_commands_are_one_line() -> None:
     assert values.command(["python", "a b.py", "--x=\n"]) == "python 'a b.py' '--x=\\n'"

@@ -1,0 +1,210 @@
+"""Is every object of storage what its name says, and is what experiments need somewhere at all?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+import msgspec
+
+from gitml.errors import StorageError
+from gitml.operations.dropped import gone_for_good
+from gitml.operations.fsck_values import FsckRequest
+from gitml.operations.needs import Need, agreed_size, by_digest, with_members
+from gitml.operations.project import Project
+from gitml.operations.stored_lists import Lists
+from gitml.storage.digests import EMPTY
+from gitml.storage.inventory import Held, inventory
+from gitml.storage.objects import members
+from gitml.storage.place import Storage
+from gitml.storage.remote_upkeep import folder_of
+from gitml.storage.remotes import Remote, default_remote, open_remote
+from gitml.storage.verifying import unsound
+
+Progress = Callable[[int, int], None]
+
+_MOST_PATHS = 20
+
+
+class Objects(msgspec.Struct, frozen=True):
+    """What was found about objects.
+
+    Attributes:
+        uses: Digest → the needs for it; the files of folders are needed by who needs the folder.
+        paths: Digest → where its bytes may be, from the repository's root.
+        here: Digest → object of the cache that was looked at.
+        bad: Digest → what is wrong with the one in the cache.
+        unsafe: Digest → what is wrong with a list of a folder that is what its name says.
+        away: Needed objects that are not here (or not sound), and on the remote.
+        lost: Needed objects that are neither here nor on the remote.
+        dropped: Those of them that `gitml gc` left no copy of.
+        remote: Name of the remote that was asked; empty if none was.
+        unknown: Why it isn't known what is lost; empty when it is.
+    """
+
+    uses: dict[str, list[Need]]
+    paths: dict[str, tuple[str, ...]]
+    here: dict[str, Held]
+    bad: dict[str, str]
+    unsafe: dict[str, str]
+    away: frozenset[str]
+    lost: frozenset[str]
+    dropped: frozenset[str]
+    remote: str = ""
+    unknown: str = ""
+
+
+class Asker:
+    """Asks a DVC remote what it has, once it is needed, and remembers why it can't be asked.
+
+    Args:
+        storage: Whose configuration names it.
+        name: Which; the default one when empty.
+
+    Attributes:
+        name: Its name; empty where there is none.
+        problem: Why it can't be asked; empty as long as it can.
+    """
+
+    def __init__(self, storage: Storage, name: str = "") -> None:
+        self._storage = storage
+        info = default_remote(storage, name or None)
+        self.name = info.name if info is not None else ""
+        self.problem = ""
+
+    def open(self, *, legacy: bool = False) -> Remote | None:
+        """Return the remote, or None if there is none or it can't be used."""
+        if not self.name or self.problem:
+            return None
+        try:
+            remote = open_remote(self._storage, self.name, legacy=legacy)
+        except StorageError as error:
+            self.problem = error.message
+            return None
+        folder = folder_of(remote)
+        if folder is not None and not folder.is_dir():
+            # Sending makes it; whoever looks for what was sent has a disk that isn't mounted.
+            self.problem = f"{folder} doesn't exist (is the disk mounted?)."
+            return None
+        return remote
+
+    def has(self, digests: Iterable[str], uses: Mapping[str, list[Need]]) -> set[str]:
+        """Return which objects are there, in the size that everybody expects."""
+        sizes = {digest: agreed_size(uses.get(digest, ())) for digest in digests}
+        found: set[str] = set()
+        for legacy in (False, True):  # what DVC 2 stored lies elsewhere
+            left = {digest: size for digest, size in sizes.items() if digest not in found}
+            remote = self.open(legacy=legacy) if left else None
+            if remote is None:
+                break
+            try:
+                found |= remote.has(left)
+            except StorageError as error:
+                self.problem = error.message
+        return found
+
+
+def look_at_objects(
+    project: Project,
+    storage: Storage,
+    needs: Iterable[Need],
+    request: FsckRequest,
+    progress: Progress | None = None,
+) -> Objects:
+    """Look at what is in the cache, and for what isn't there on the remote.
+
+    Args:
+        project: Where.
+        storage: The cache.
+        needs: What experiments need.
+        request: What was asked.
+        progress: Takes (done, total) in bytes.
+
+    Raises:
+        StorageError: if the cache can't be read.
+        NotFoundError: if there is no such remote.
+    """
+    direct = by_digest(needs)
+    asker = Asker(storage, request.name)
+    lists, unlisted = _lists(storage, asker, direct)
+    uses, paths = _with_files(direct, lists)
+    held = {**inventory(storage, legacy=True), **inventory(storage)}
+    here = {one: held[one] for one in held if one in uses or not request.studies}
+    if request.fast:
+        bad = _odd(here, uses) | unsound(here[one] for one in unlisted if one in here)
+    else:
+        bad = unsound(here.values(), progress)
+    absent = uses.keys() - (here.keys() - bad.keys())
+    away = asker.has(absent, uses)
+    gone = absent - away
+    dropped = gone_for_good(project.repository, gone - bad.keys()) if gone else set()
+    return Objects(
+        uses=uses,
+        paths=paths,
+        here=here,
+        bad=bad,
+        unsafe=_unsafe(storage, [here[one] for one in unlisted if one in here and one not in bad]),
+        away=frozenset(away),
+        lost=frozenset(gone - dropped),
+        dropped=frozenset(dropped),
+        remote=asker.name,
+        unknown=asker.problem if gone - dropped else "",
+    )
+
+
+def _lists(
+    storage: Storage, asker: Asker, direct: Mapping[str, list[Need]]
+) -> tuple[Lists, set[str]]:
+    """Return what knows the files of folders, and the folders whose list isn't sound here."""
+    lists = Lists(storage, None)
+    unlisted = lists.unknown(direct)
+    remote = asker.open() if unlisted else None
+    if remote is None:
+        return lists, unlisted
+    more = Lists(storage, remote)
+    try:
+        more.members(direct)
+    except StorageError as error:
+        asker.problem = error.message
+        return lists, unlisted
+    return more, unlisted
+
+
+def _with_files(
+    direct: Mapping[str, list[Need]], lists: Lists
+) -> tuple[dict[str, list[Need]], dict[str, tuple[str, ...]]]:
+    """Return digest → needs and digest → paths, with the files of folders."""
+    listed = lists.members(direct)
+    paths: dict[str, dict[str, None]] = {
+        digest: dict.fromkeys(need.path for need in needs) for digest, needs in direct.items()
+    }
+    for folder, found in listed.items():
+        places = list(paths[folder])
+        for member in found:
+            own = paths.setdefault(member.digest, {})
+            if len(own) < _MOST_PATHS:
+                own.update(dict.fromkeys(f"{place}/{member.path}" for place in places))
+    uses = with_members(direct, {f: {m.digest for m in some} for f, some in listed.items()})
+    return uses, {digest: tuple(some)[:_MOST_PATHS] for digest, some in paths.items()}
+
+
+def _odd(here: Mapping[str, Held], uses: Mapping[str, list[Need]]) -> dict[str, str]:
+    """Return objects whose size can't be right; nothing is read."""
+    found = {}
+    for digest, one in here.items():
+        size = agreed_size(uses.get(digest, ()))
+        if size is not None and size != one.size:
+            found[digest] = f"it has {one.size:,} bytes instead of {size:,}"
+        elif not one.size and digest != EMPTY:
+            found[digest] = "it is empty"
+    return found
+
+
+def _unsafe(storage: Storage, lists: Iterable[Held]) -> dict[str, str]:
+    """Return lists of folders that are what their names say, and must not be followed."""
+    found = {}
+    for one in lists:
+        try:
+            members(storage, one.digest, legacy=one.legacy)
+        except StorageError as error:
+            found[one.digest] = error.message
+    return found

@@ -1,0 +1,67 @@
+"""What other clones are known to need of a DVC remote: fetched from every Git remote first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from gitml.errors import RepositoryError
+from gitml.git.command import GitFailed
+from gitml.git.share import fetch_branches, is_shallow, network_git
+from gitml.operations.project import Project
+
+_TAGS = "refs/gitml/tags"
+
+
+def refuse_incomplete(project: Project) -> None:
+    """Refuse to decide in a clone that lacks history: what older experiments need isn't known.
+
+    Raises:
+        RepositoryError: if the clone is shallow.
+    """
+    if is_shallow(project.repository):
+        raise RepositoryError(
+            "This is a shallow clone: it may lack experiments that need what would be removed.",
+            hint="git fetch --unshallow",
+        )
+
+
+def fetch_all(project: Project, say: Callable[[str], None]) -> set[str]:
+    """Fetch the branches and tags of every Git remote, and return the commits they reach.
+
+    The tags go below `refs/gitml/tags/`, so that none of the user's is touched.
+
+    Raises:
+        RepositoryError: if a remote can't be reached: what its users need isn't known then.
+    """
+    remotes = [
+        key[len("remote.") : -len(".url")]
+        for key in project.git_config
+        if key.startswith("remote.") and key.endswith(".url")
+    ]
+    for name in remotes:
+        say(f"fetching what {name} has")
+        try:
+            fetch_branches(project.repository, name, "")
+            _fetch_tags(project, name)
+        except RepositoryError as error:
+            raise RepositoryError(
+                f"Nothing was removed, since what others need isn't known: {error.message}",
+                hint=error.hint,
+            ) from error
+    if not remotes:
+        say("There is no Git remote, so only the experiments of this clone are known.")
+        return set()
+    return set(project.repository.git.text("rev-list", "--remotes").split())
+
+
+def _fetch_tags(project: Project, remote: str) -> None:
+    refspec = f"+refs/tags/*:{_TAGS}/{remote}/*"
+    arguments = ("--quiet", "--no-tags", "--prune", "--no-recurse-submodules")
+    try:
+        network_git(project.repository).run(
+            "fetch", *arguments, "--no-write-fetch-head", "--end-of-options", remote, refspec
+        )
+    except GitFailed as error:
+        raise RepositoryError(
+            f"The tags of {remote} could not be fetched: {error.stderr.strip()}"
+        ) from error

@@ -1,0 +1,227 @@
+// Parallel coordinates: settings on the left, results on the right, ranges kept by dragging.
+
+const AXIS_TOP = 46;
+const AXIS_HEIGHT = 300;
+const AXIS_LEAST = 92; // pixels between two axes
+const FIRST_AXES = 7;
+const MOST_TEXTS = 24;
+const FEW_NUMBERS = 8;
+
+/** Return the columns that can be an axis: numbers, or few texts. */
+function possibleAxes() {
+  return columns.map((column, place) => ({ column, place }))
+    .filter(({ column }) => !column.texts || column.texts.length <= MOST_TEXTS)
+    .filter(({ column }) => new Set(column.v).size > 1);
+}
+
+function rankOf({ column, place }) {
+  return place === primaryColumn ? 2 : Number(column.kind === "metric");
+}
+
+function firstAxes(possible) {
+  const isSeed = (column) => /(^|[._])seed$/i.test(column.title);
+  const settings = possible.filter(({ column }) => column.kind === "setting" && !isSeed(column));
+  const chosen = new Set(settings.slice(0, FIRST_AXES).map(({ place }) => place));
+  const metrics = possible.filter(({ column }) => column.kind === "metric").map(({ place }) => place);
+  for (const place of metrics) if (place === primaryColumn || chosen.size < 2) chosen.add(place);
+  return chosen;
+}
+
+/** Return the different numbers of a column if they are few; null for many, and for texts. */
+function fewNumbers(column) {
+  if (column.texts) return null;
+  const found = [...new Set(column.v)].filter((value) => value !== null).sort((a, b) => a - b);
+  return found.length <= FEW_NUMBERS ? found : null;
+}
+
+/** Return where the values of a column stand on its axis. */
+function axisScale(column) {
+  const bottom = AXIS_TOP + AXIS_HEIGHT;
+  if (column.texts) return scale(-0.5, column.texts.length - 0.5, bottom, AXIS_TOP);
+  const known = column.v.filter((value) => value !== null);
+  const [low, high] = [Math.min(...known), Math.max(...known)];
+  const log = column.kind === "setting" && low > 0 && high / low >= (fewNumbers(column) ? 8 : 50);
+  const [from, to] = column.kind === "metric" ? extent(robust(known, false), false, 0) : [low, high];
+  return scale(from, to, bottom, AXIS_TOP, log);
+}
+
+function parallelChart() {
+  const chart = $("#parallel-chart");
+  const possible = chart ? possibleAxes() : [];
+  if (possible.length < 2) {
+    if (chart) chart.closest("section").hidden = true;
+    return;
+  }
+  const state = { chosen: firstAxes(possible), axes: [] };
+  const canvas = el("canvas", { "aria-hidden": "true" });
+  const box = el("div", { class: "parallel" }, canvas);
+  chart.append(el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Parallel coordinates" }, box));
+  const paint = () => paintLines(canvas, state);
+  const draw = () => {
+    const shown = possible.filter(({ place }) => state.chosen.has(place));
+    shown.sort((one, other) => rankOf(one) - rankOf(other)); // settings, metrics, the primary one
+    const width = Math.max(chart.clientWidth, (shown.length - 1) * AXIS_LEAST + 120);
+    placeAxes(state, shown, width);
+    $("svg", box)?.remove();
+    box.append(drawAxes(state, width));
+    sizeCanvas(canvas, width);
+    paint();
+  };
+  axisTools($("#parallel-tools"), possible, state, draw);
+  whenSized(chart, draw);
+  onChoice(() => { showRanges(state); paint(); });
+  document.addEventListener("theme", paint);
+}
+
+function axisTools(host, possible, state, draw) {
+  const list = el("details", {}, el("summary", {}, "Axes"));
+  const inside = el("div", { class: "tools" });
+  for (const { column, place } of possible) {
+    inside.append(labelled(column.title, check((on) => {
+      if (on) state.chosen.add(place);
+      else state.chosen.delete(place);
+      if (shared.ranges.delete(place)) narrow();
+      draw();
+    }, state.chosen.has(place))));
+  }
+  list.append(inside);
+  host.append(list);
+  host.hidden = false;
+}
+
+function placeAxes(state, shown, width) {
+  const [left, right] = [62, width - 62];
+  state.axes = shown.map(({ column, place }, number) => ({
+    column, place, y: axisScale(column),
+    x: shown.length > 1 ? left + (number * (right - left)) / (shown.length - 1) : (left + right) / 2,
+  }));
+}
+
+function sizeCanvas(canvas, width) {
+  const fine = window.devicePixelRatio || 1;
+  canvas.width = width * fine;
+  canvas.height = (AXIS_TOP + AXIS_HEIGHT + 30) * fine;
+  canvas.style.width = `${width}px`;
+  canvas.style.height = `${AXIS_TOP + AXIS_HEIGHT + 30}px`;
+}
+
+function clip(text, most) {
+  return text.length > most ? `${text.slice(0, most - 1)}…` : text;
+}
+
+function drawAxes(state, width) {
+  const height = AXIS_TOP + AXIS_HEIGHT + 30;
+  const found = svg("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": "Axes" });
+  const room = state.axes.length > 1 ? state.axes[1].x - state.axes[0].x : width;
+  for (const [number, axis] of state.axes.entries()) {
+    const { column, x, y } = axis;
+    const bottom = AXIS_TOP + AXIS_HEIGHT;
+    const up = number % 2 && room < 130 ? 30 : 14; // neighbours with long names take turns
+    const title = svg("text", { x, y: up, "text-anchor": "middle", class: "strong" }, clip(column.title, 18));
+    title.append(svg("title", {}, column.title));
+    axis.range = svg("rect", { x: x - 9, width: 18, y: 0, height: 0, class: "kept" });
+    found.append(title, svg("line", { x1: x, x2: x, y1: AXIS_TOP, y2: bottom, class: "tick" }), axis.range);
+    const few = fewNumbers(column);
+    const marks = column.texts
+      ? column.texts.map((text, place) => [place, clip(text, 12)])
+      : (few || scaleTicks(y, 5)).map((value) => [value, digits(value)]);
+    for (const [value, text] of marks) {
+      found.append(svg("text", { x: x - 7, y: y(value) + 4, "text-anchor": "end", class: "haloed" }, text));
+    }
+    if (column.v.includes(null)) {
+      found.append(svg("text", { x: x - 7, y: bottom + 24, "text-anchor": "end" }, "none"));
+    }
+    const handle = svg("rect", { x: x - 22, width: 44, y: AXIS_TOP - 6, height: AXIS_HEIGHT + 12, class: "handle" });
+    found.append(handle);
+    brush(found, handle, axis);
+  }
+  showRanges(state);
+  return found;
+}
+
+/** Let a range of an axis be dragged; a click lets go of it. */
+function brush(drawing, handle, axis) {
+  let from = null;
+  const at = (event) => event.clientY - drawing.getBoundingClientRect().top;
+  handle.addEventListener("pointerdown", (event) => {
+    from = at(event);
+    handle.setPointerCapture(event.pointerId);
+    event.preventDefault();
+  });
+  handle.addEventListener("pointermove", (event) => {
+    if (from === null || Math.abs(at(event) - from) < 4) return;
+    const ends = [axis.y.back(from), axis.y.back(at(event))].sort((a, b) => a - b);
+    shared.ranges.set(axis.place, ends);
+    narrow();
+  });
+  handle.addEventListener("pointerup", (event) => {
+    if (from !== null && Math.abs(at(event) - from) < 4 && shared.ranges.delete(axis.place)) narrow();
+    from = null;
+  });
+  handle.addEventListener("pointercancel", () => { from = null; });
+}
+
+function showRanges(state) {
+  for (const axis of state.axes) {
+    const kept = shared.ranges.get(axis.place);
+    const [top, bottom] = kept ? [axis.y(kept[1]), axis.y(kept[0])] : [0, 0];
+    const high = Math.max(top, AXIS_TOP - 6);
+    axis.range.setAttribute("y", high);
+    axis.range.setAttribute("height", Math.max(0, Math.min(bottom, AXIS_TOP + AXIS_HEIGHT + 6) - high));
+  }
+}
+
+/** Return 0 … 1 for each experiment: where it stands among all by the primary metric. */
+function standing() {
+  if (standing.found) return standing.found;
+  const found = new Float32Array(shared.count).fill(0.5);
+  if (primaryColumn >= 0) {
+    const { v } = columns[primaryColumn];
+    const known = [...v.keys()].filter((i) => v[i] !== null).sort((a, b) => v[a] - v[b]);
+    known.forEach((i, place) => {
+      const share = known.length > 1 ? place / (known.length - 1) : 1;
+      found[i] = data.goal === "min" ? 1 - share : share;
+    });
+  }
+  standing.found = found;
+  return found;
+}
+
+function paintLines(canvas, state) {
+  const style = getComputedStyle(document.documentElement);
+  const colour = (name) => style.getPropertyValue(name).trim();
+  const pen = canvas.getContext("2d");
+  const fine = window.devicePixelRatio || 1;
+  pen.setTransform(fine, 0, 0, fine, 0, 0);
+  pen.clearRect(0, 0, canvas.width, canvas.height);
+  const rank = standing();
+  const order = [...data.names.keys()].sort((a, b) => rank[a] - rank[b]);
+  const [best, rest] = [colour("--e1"), colour("--soft")];
+  const few = Math.min(1, 0.2 + 60 / shared.passing);
+  const clear = Math.min(0.8, 0.3 + 40 / shared.passing);
+  // Experiments with the same value are drawn a little apart, so that one sees how many they are.
+  const spreads = state.axes.map(({ column }) => (column.texts || fewNumbers(column) ? 14 : 0));
+  const line = (i, paintWith, alpha, width) => {
+    pen.strokeStyle = paintWith;
+    pen.globalAlpha = alpha;
+    pen.lineWidth = width;
+    pen.beginPath();
+    for (const [number, { column, x, y }] of state.axes.entries()) {
+      const value = column.v[i];
+      const inside = value === null ? AXIS_TOP + AXIS_HEIGHT + 20
+        : Math.min(Math.max(y(value), AXIS_TOP), AXIS_TOP + AXIS_HEIGHT);
+      const place = inside + spreads[number] * (((i * 0.618034) % 1) - 0.5);
+      if (number) pen.lineTo(x, place);
+      else pen.moveTo(x, place);
+    }
+    pen.stroke();
+  };
+  for (const i of order) if (!shared.shown[i]) line(i, rest, 0.05 * few + 0.02, 1);
+  for (const i of order) {
+    if (!shared.shown[i]) continue;
+    const top = rank[i] >= 0.9;
+    line(i, top ? best : rest, top ? clear : few * (0.15 + 0.5 * rank[i]), 1);
+  }
+  shared.ticked.forEach((i, place) => line(i, colour(`--e${place % 8}`), shared.shown[i] ? 1 : 0.3, 2.2));
+  pen.globalAlpha = 1;
+}
