@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import cases, checking, logging_scalars, observing, weights
+from benchmarks import cases, checking, logging_scalars, observing, weights, weights_diff
 from benchmarks.cases import Figure
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "benchmarks.md"
@@ -37,6 +37,7 @@ def main() -> int:
         "diff": lambda scratch: cases.comparing(scratch, rounds),
         "store": lambda scratch: cases.storing(scratch, 3, size),
         "weights": lambda scratch: weights.weights(scratch, 3, size),
+        "weights-diff": lambda scratch: weights_diff.comparing_weights(scratch, rounds, size),
         "check": lambda scratch: checking.checking(scratch, rounds, few // 10, many),
         "clone": lambda scratch: checking.transferring(scratch, few),
         "syntax": lambda scratch: checking.parsing(scratch, rounds),

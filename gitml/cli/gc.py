@@ -46,8 +46,8 @@ def _seconds(ctx: click.Context, _parameter: click.Parameter, text: str | None) 
     metavar="WHAT",
     default="checkpoints,weights",
     show_default=True,
-    help="What experiments lose that aren't kept: weights, checkpoints, all (outputs), data; "
-    "unreferenced adds what no commit names.",
+    help="What goes of experiments that aren't kept: weights, checkpoints, all (outputs), data; "
+    "and unreferenced: what no commit names.",
 )
 @click.option(
     "--keep-best",

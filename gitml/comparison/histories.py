@@ -80,6 +80,8 @@ def compare(
 ) -> tuple[HistoryComparison, ...]:
     """Return the curves of all metrics: the primary one, those that all sides have, the others.
 
+    Of these, metrics with a goal come first.
+
     A metric that no run measured twice has no curve and is left out. Curves of more than
     `MOST_POINTS` points have fewer afterwards, and look the same.
 
@@ -90,7 +92,8 @@ def compare(
     """
     drawing = _Drawing(sides, goals)
     names = sorted(
-        drawing.names(), key=lambda name: (name != primary, not drawing.is_shared(name), name)
+        drawing.names(),
+        key=lambda name: (name != primary, not drawing.is_shared(name), name not in goals, name),
     )
     most = ALL_POINTS // max(1, sum(drawing.count(name) for name in names))
     most = min(MOST_POINTS, max(FEWEST_POINTS, most))

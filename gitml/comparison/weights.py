@@ -15,28 +15,13 @@ from typing import NamedTuple
 from gitml.comparison.contents import BlockChange, Kinship, TensorChange, WeightsComparison
 from gitml.comparison.weights_kinship import Closeness, closeness, is_trained, kinship
 from gitml.comparison.weights_matching import Pair, block_of, match
+from gitml.comparison.weights_measuring import Measured
 from gitml.comparison.weights_remarks import APART, not_finite, renamed, tied
 from gitml.outputs.tensor_layout import tensor_size
 from gitml.outputs.tensor_manifest import TensorSummary
 from gitml.outputs.tensor_sketch import distance
 
 CHANGES = ("added", "removed", "reshaped", "retyped", "changed", "same")
-
-
-class Measured(NamedTuple):
-    """What reading a tensor of both models gave.
-
-    Attributes:
-        squares: Sums of A², B² and (B - A)² over the elements that are finite in both.
-        largest: Largest |B - A|.
-        share: Share of the elements that differ.
-        odd: Number of elements that are NaN or infinite, in both.
-    """
-
-    squares: tuple[float, float, float]
-    largest: float
-    share: float
-    odd: tuple[int, int] = (0, 0)
 
 
 class _Line(NamedTuple):

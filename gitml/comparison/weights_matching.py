@@ -117,13 +117,11 @@ def _prefixed(
 
 
 def _cuts(name: str) -> Iterator[tuple[str, str]]:
-    """Yield the name in two at every dot, the longest ending first."""
+    """Yield the name in two at every dot, the longest ending first; none that is empty."""
     at = 0
-    while True:
+    while at < len(name):
         yield name[:at], name[at:]
-        at = name.find(".", at) + 1
-        if not at:
-            return
+        at = name.find(".", at) + 1 or len(name)
 
 
 def block_of(name: str) -> str:

@@ -102,12 +102,19 @@ def _stale_data(record: Record, files: Iterable[str]) -> list[str]:
 
 
 def _other_pickles(project: Project, artifacts: Iterable[Artifact]) -> list[str]:
-    """Say which pickles may be those of another run: an experiment has tensors as safetensors."""
+    """Say which pickles may be those of another run: an experiment has tensors as safetensors.
+
+    Not checkpoints that weights were taken out of: they are artifacts themselves.
+    """
+    artifacts = list(artifacts)
+    restored = {item.path for item in artifacts}
     return [
         f"{item.source} stays as it is and may be of another run; "
         f"the weights of this experiment are in {item.path}."
         for item in artifacts
-        if item.source and (project.repository.root / item.source).exists()
+        if item.source
+        and item.source not in restored
+        and (project.repository.root / item.source).exists()
     ]
 
 

@@ -72,7 +72,7 @@ class Shelf:
         self._prefix = f"{folder}/" if folder else ""
         self._config = config
         self._converter = Converter(Path(interpreter.executable) if interpreter else None)
-        self._ledger = Ledger(storage)
+        self._ledger = Ledger(storage, root)
         self._weights = WeightsShelf(self._ledger, root, config, staging, (run or staging) / FOLDER)
         self._receipts = read_receipts(run) if run is not None else []
         self._history = history
@@ -93,7 +93,7 @@ class Shelf:
         self._retained = retain(
             [*units, *saved], self._root, self._prefix, self._config, self._history, saved
         )
-        folders = self._whole_folders([*units, *saved])
+        folders = self._whole_folders([*units, *saved], saved)
         for folder in saved:
             role = self._role(folder)
             left = self._retained
@@ -119,9 +119,7 @@ class Shelf:
             artifacts.append(
                 Artifact(path=path, role=role, storage="git", digest=oid, size=status.st_size)
             )
-        unstored, left = left_out(
-            self._retained, self._paths, artifacts, isolated=self._isolated
-        )
+        unstored, left = left_out(self._retained, self._paths, artifacts, isolated=self._isolated)
         return StoredOutputs(
             tuple(sorted(artifacts, key=lambda artifact: artifact.path)),
             files,
@@ -147,10 +145,11 @@ class Shelf:
                 found[folder] = receipt
         return {name: found[name] for name in found if not _is_below(name, found)}
 
-    def _whole_folders(self, paths: list[str]) -> dict[str, Role]:
+    def _whole_folders(self, paths: list[str], saved: Iterable[str]) -> dict[str, Role]:
         """Return the declared folders that are stored as one: those of weights and checkpoints.
 
-        Not those of which `outputs.keep` leaves something out.
+        Not those of which `outputs.keep` leaves something out, or that have folders of
+        `save_weights` in them: each of those is a model.
         """
         found: dict[str, Role] = {}
         outputs = self._config.outputs
@@ -160,6 +159,8 @@ class Shelf:
                 folder = self._prefix + name.rstrip("/")
                 members = [p for p in paths if p == folder or p.startswith(f"{folder}/")]
                 if not members or not (self._root / folder).is_dir() or left & set(members):
+                    continue
+                if any(_is_below(one, [folder]) for one in saved):
                     continue
                 found[folder] = "weights" if role == "weights" else "checkpoint"
         return found

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from gitml.comparison import weights
 from gitml.comparison.contents import WeightsComparison
-from gitml.comparison.weights import Measured
-from gitml.comparison.weights_matching import match
+from gitml.comparison.weights_measuring import Measured, measure
 from gitml.errors import GitmlError, NotFoundError, StorageError
 from gitml.history.rows import Progress
 from gitml.operations.artifact_files import Arm, ArtifactFiles, pairs
@@ -147,29 +146,7 @@ class _Compared:
         if importlib.util.find_spec("numpy") is None:
             self._notes.append("Reading weights needs numpy: pip install 'gitml[torch]'.")
             return None
-        from gitml.outputs.tensor_difference import differences
-
-        work = [
-            (pair.name, ours[pair.first.name], theirs[pair.second.name])
-            for pair in match(first, second)
-            if pair.first is not None
-            and pair.second is not None
-            and weights.change_of(pair) in ("changed", "retyped")
-            and pair.first.name in ours
-            and pair.second.name in theirs
-            and ours[pair.first.name].entry.shape == theirs[pair.second.name].entry.shape
-        ]
-        found = differences([(one, other) for _, one, other in work], progress)
-        return {
-            name: Measured(
-                difference.squares,
-                difference.largest,
-                difference.changed / difference.elements if difference.elements else 0.0,
-                difference.odd,
-            )
-            for (name, _, _), difference in zip(work, found, strict=True)
-            if difference is not None
-        }
+        return measure(first, second, ours, theirs, progress)
 
     def _unlisted(self, listed: Sequence[Tensors | None]) -> None:
         for side, tensors in enumerate(listed):

@@ -31,7 +31,6 @@ from gitml.operations.overlap import note_overlap
 from gitml.operations.pending import Run, anchor, keep_run, load_run
 from gitml.operations.plan import Plan
 from gitml.operations.project import Project
-from gitml.operations.weights_staging import offer_staging
 
 _TAIL_LINES = 20
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -132,7 +131,6 @@ def execute(
 
         set_aside(folder)
         made.set_aside(folder)
-    offer_staging(project, folder)
     entry = journal.update(entry, state="running", options={**entry.options, "started": _now()})
     faults.reach("run.started")
     try:
@@ -213,6 +211,9 @@ def _start(project: Project, entry: Entry, run: Run, meanwhile: Callable[[], Non
             update_ref(git, anchor(entry), run.plan.snapshot.tree, zero, "gitml")
 
     held = begin(hold)
+    from gitml.operations.weights_staging import offer_staging
+
+    offer_staging(project, entry.path)
     meanwhile()
     held()
 

@@ -13,7 +13,7 @@ from gitml.operations.needs import Need, agreed_size, by_digest, with_members
 from gitml.operations.project import Project
 from gitml.operations.stored_lists import Lists
 from gitml.storage.digests import EMPTY
-from gitml.storage.inventory import Held, inventory
+from gitml.storage.inventory import Held, inventory, look
 from gitml.storage.objects import members
 from gitml.storage.place import Storage
 from gitml.storage.remote_upkeep import folder_of
@@ -133,10 +133,14 @@ def look_at_objects(
         bad = _odd(here, uses) | unsound(here[one] for one in unlisted if one in here)
     else:
         bad = unsound(here.values(), progress)
+    # What somebody removed in the meantime is gone, not damaged.
+    gone = {one for one in bad if look(storage, one, legacy=here[one].legacy) is None}
+    here = {one: held for one, held in here.items() if one not in gone}
+    bad = {one: why for one, why in bad.items() if one not in gone}
     absent = uses.keys() - (here.keys() - bad.keys())
     away = asker.has(absent, uses)
-    gone = absent - away
-    dropped = gone_for_good(project.repository, gone - bad.keys()) if gone else set()
+    nowhere = absent - away
+    dropped = gone_for_good(project.repository, nowhere - bad.keys()) if nowhere else set()
     return Objects(
         uses=uses,
         paths=paths,
@@ -144,10 +148,10 @@ def look_at_objects(
         bad=bad,
         unsafe=_unsafe(storage, [here[one] for one in unlisted if one in here and one not in bad]),
         away=frozenset(away),
-        lost=frozenset(gone - dropped),
+        lost=frozenset(nowhere - dropped),
         dropped=frozenset(dropped),
         remote=asker.name,
-        unknown=asker.problem if gone - dropped else "",
+        unknown=asker.problem if nowhere - dropped else "",
     )
 
 

@@ -88,8 +88,8 @@ def report(
 def _unknown(stored: Stored) -> list[str]:
     found = []
     objects, remote = stored.objects, stored.remote
-    if objects is not None and objects.unknown:
-        count = len(objects.lost - objects.bad.keys())
+    count = len(objects.lost - objects.bad.keys()) if objects is not None else 0
+    if objects is not None and objects.unknown and count:
         found.append(
             f"{count} objects are not here, and whether the remote has them isn't known: "
             f"{objects.unknown}"

@@ -41,10 +41,12 @@ class Ledger:
 
     Args:
         storage: Where large ones go; None where DVC isn't set up.
+        root: Work tree that the files lie in.
     """
 
-    def __init__(self, storage: Storage | None) -> None:
+    def __init__(self, storage: Storage | None, root: Path) -> None:
         self._storage = storage
+        self._root = root
         self._pickled: list[tuple[str, str]] = []
         self.artifacts: list[Artifact] = []
         self.texts: dict[str, bytes] = {}
@@ -110,7 +112,8 @@ class Ledger:
             try:
                 self.texts[name] = result()
             except StorageError as error:
-                self.warnings.append(f"The tensors of {path} could not be listed: {error.message}")
+                said = error.message.replace(f"{self._root}/", "")
+                self.warnings.append(f"The tensors of {path} could not be listed: {said}")
                 return ""
             return name
 

@@ -114,6 +114,7 @@ def left_out(
     roles: dict[str, set[str]] = {}
     for item in artifacts:
         roles.setdefault(item.source or item.path, set()).add(item.role)
+    ruled_out = retained.no_weights | retained.no_checkpoint
     unstored: set[str] = set()
     sentences = []
     for series in retained.series:
@@ -123,9 +124,10 @@ def left_out(
             stored = set[str]().union(*(roles.get(path, ()) for path in series.files[unit]))
             for role in stored & by_role.keys():
                 by_role[role].append(unit.rpartition("/")[2])
-            if not stored:
+            gone = {path for path in series.files[unit] if path not in roles} & ruled_out
+            if gone and not stored:
                 left.append(unit)
-            unstored.update(path for path in series.files[unit] if path not in roles)
+            unstored |= gone
         if left:
             size = amount(sum(series.members[unit].size for unit in left))
             where = "gone with its isolated work tree" if isolated else "left on disk"

@@ -41,6 +41,7 @@ _WEIGHTS = (
     ".cbm",
     ".ubj",
 )
+_INDEX = ".safetensors.index.json"  # says which file has which tensor of a model
 _PICKLES = (".pkl", ".pickle")
 _IMAGES = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".svg", ".bmp", ".tif", ".tiff")
 _TABLE = r"\.(?:csv|tsv|jsonl|json|parquet|feather|arrow|npy|npz|pkl|txt)"
@@ -141,6 +142,8 @@ def is_plain_result(path: str) -> bool:
     """Whether `path` is a result even though Git ignores it: weights, checkpoints, event files."""
     if is_cache(path):
         return False
+    if path.endswith(_INDEX):
+        return True
     return is_event_file(path) or _role_by_name(path) in ("weights", "checkpoint")
 
 

@@ -33,6 +33,7 @@ _POPULATE_READ = 22  # MADV_POPULATE_READ of Linux 5.14
 _SMALLEST, _LARGEST = 1e-30, 1e37
 
 Pair = tuple[Place, Place]
+Squares = tuple[float, float]
 View = memoryview
 Bools = npt.NDArray[np.bool_]
 
@@ -71,16 +72,20 @@ def _joined(found: Sequence[Difference]) -> Difference:
 
 
 def differences(
-    pairs: Sequence[Pair], progress: Callable[[int, int], None] | None = None
+    pairs: Sequence[Pair],
+    progress: Callable[[int, int], None] | None = None,
+    known: Sequence[Squares | None] = (),
 ) -> list[Difference | None]:
     """Return the difference of each pair, in order; None where a type isn't decoded (F4, F6).
 
-    Each file is read once, in the order of the first one's bytes. About 50 MB of memory are used,
-    whatever the size of the files.
+    Each file is read once, in the order of the first one's bytes. About 100 MB of memory are used
+    at most, whatever the size of the files.
 
     Args:
         pairs: Tensors of the same shape.
         progress: Takes (done, total) in bytes of both.
+        known: Sums of A² and B² of each pair, where they are known and all elements are finite.
+            They aren't computed then, which takes a fifth of the time.
 
     Raises:
         StorageError: if a file can't be read, or became shorter than its header says.
@@ -93,14 +98,22 @@ def differences(
     compare = _Comparison()
     with _Files() as files:
         for number in order:
+            squares = known[number] if known else None
             pieces = [Difference()]
             for one, other in _pieces(pairs[number], files):
-                pieces += compare(pairs[number], one, other)
+                pieces += compare(pairs[number], one, other, measured=squares is None)
                 done += one.nbytes + other.nbytes
                 if progress is not None:
                     progress(done, total)
-            found[number] = _joined(pieces)
+            found[number] = _completed(_joined(pieces), squares)
     return found
+
+
+def _completed(found: Difference, known: Squares | None) -> Difference:
+    """Return the difference with the sums of squares that were known before."""
+    if known is None:
+        return found
+    return found._replace(squares=(*known, found.squares[2]))
 
 
 def _comparable(one: Place, other: Place) -> bool:
@@ -197,8 +210,15 @@ class _Comparison:
         self._double = np.empty(_ELEMENTS, np.float64)
         self._mask = np.empty(_ELEMENTS, np.bool_)
 
-    def __call__(self, pair: Pair, one: View, other: View) -> list[Difference]:
-        """Return the differences of pieces that hold the same elements of both tensors."""
+    def __call__(self, pair: Pair, one: View, other: View, *, measured: bool) -> list[Difference]:
+        """Return the differences of pieces that hold the same elements of both tensors.
+
+        Args:
+            pair: The tensors.
+            one: Bytes of the first.
+            other: Bytes of the second.
+            measured: Whether the squares of both count, or only that of their difference.
+        """
         types = ["F32" if place.entry.dtype == "C64" else place.entry.dtype for place in pair]
         first, second = map(_bytes, types)
         decode, decode_other = map(decoder, types)
@@ -209,15 +229,18 @@ class _Comparison:
                 end = at + _ELEMENTS
                 a = decode(one[at * first : end * first])
                 b = decode_other(other[at * second : end * second])
-                found.append(_fast(a, b, room[: a.size], self._mask[: a.size]))
+                size = a.size
+                found.append(_fast(a, b, room[:size], self._mask[:size], measured=measured))
         return found
 
 
-def _fast(a: Floats, b: Floats, room: Floats, mask: Bools) -> Difference:
+def _fast(a: Floats, b: Floats, room: Floats, mask: Bools, *, measured: bool) -> Difference:
     """Return the difference, computed in the precision of the numbers where that is enough."""
     np.subtract(b, a, out=room)
-    ours, theirs, step = sum_of_squares(a), sum_of_squares(b), sum_of_squares(room)
+    step = sum_of_squares(room)
+    ours, theirs = (sum_of_squares(a), sum_of_squares(b)) if measured else (1.0, 1.0)
     largest = max(float(room.max()), -float(room.min()))
+    # A number that isn't finite makes a difference that isn't.
     enough = (
         _SMALLEST < ours < _LARGEST
         and _SMALLEST < theirs < _LARGEST
@@ -225,7 +248,7 @@ def _fast(a: Floats, b: Floats, room: Floats, mask: Bools) -> Difference:
     )
     if not enough:
         return _slow(a, b, mask)
-    np.not_equal(a, b, out=mask)
+    np.not_equal(room, 0, out=mask)
     changed = int(np.count_nonzero(mask))
     return Difference(a.size, (ours, theirs, step), largest, changed)
 

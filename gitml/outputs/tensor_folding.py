@@ -1,8 +1,8 @@
 """Making the sketch of a tensor that arrives in pieces; see `tensor_sketch` for what it is.
 
-The sign of an element is the product of two: one of the 130,048 that repeat from block to block,
-and one of the k that its block has. Both are bits of SHAKE-256, so that every machine has the same
-ones and no length of a tensor meets a repetition.
+The signs of 130,048 elements repeat from block to block. What a block adds up to is turned by as
+many places, and has the signs, that its number says. All of these are bits of SHAKE-256, so that
+every machine has the same ones and no tensor is so long that they repeat.
 
 The module needs numpy, so it is imported by the function that uses it.
 """
@@ -45,7 +45,8 @@ class Folding:
         while values.size:
             number, at = divmod(self._position, self._block)
             part = values[: self._block - at]
-            self._sums += _folded(part, at, self._width) * _signs_of_block(number, self._width)
+            places, signs = _turn(number, self._width)
+            self._sums += _folded(part, at, self._width)[places] * signs
             self._position += part.size
             values = values[part.size :]
 
@@ -83,8 +84,9 @@ def _signs(dtype: str) -> Floats:
 
 
 @lru_cache(maxsize=8192)
-def _signs_of_block(number: int, width: int) -> npt.NDArray[np.float64]:
-    if not number:
-        return np.ones(width)
-    data = hashlib.shake_256(_SEED + b" block %d" % number).digest(-(-width // 8))
-    return np.unpackbits(np.frombuffer(data, np.uint8))[:width].astype(np.float64) * 2 - 1
+def _turn(number: int, width: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]]:
+    """Return which sum of a block each place gets, and with which sign."""
+    data = hashlib.shake_256(_SEED + b" block %d" % number).digest(2 + -(-width // 8))
+    places = (np.arange(width) + int.from_bytes(data[:2], "little")) % width
+    bits = np.unpackbits(np.frombuffer(data[2:], np.uint8))[:width]
+    return places, bits.astype(np.float64) * 2 - 1

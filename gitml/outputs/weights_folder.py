@@ -12,18 +12,16 @@ import fcntl
 import os
 import re
 import stat
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from gitml.errors import StorageError
-from gitml.outputs.grouping import LARGE
 from gitml.outputs.sharding import (
     CUT_OFF,
     INDEX,
     ShardPlan,
-    plan_shards,
     refuse_foreign,
     render_index,
     stale_shards,
@@ -38,7 +36,6 @@ BLOCK = 1 << 20
 _COPIED_AT_ONCE = 64 << 20
 _LEFT_BEHIND = re.compile(r"\.(?:model(?:-.*)?\.safetensors|index)\.[0-9a-f-]+\.tmp")
 
-Tensor = tuple[str, str, Sequence[int], Data]
 Pieces = Callable[[TensorEntry], Iterable[Data]]
 
 
@@ -111,38 +108,6 @@ def write_folder(
             for temporary in temporaries.values():
                 temporary.unlink(missing_ok=True)
     return [*sorted(shards), index]
-
-
-def write_sharded(
-    folder: Path,
-    tensors: Iterable[Tensor],
-    aliases: Mapping[str, str] | None = None,
-    buffers: frozenset[str] | None = None,
-    large: int = LARGE,
-) -> tuple[str, ...]:
-    """Write a model's tensors into `folder`, and return the names of the files.
-
-    The same tensors give the same bytes.
-
-    Args:
-        folder: Made if it doesn't exist.
-        tensors: (name, element type, shape, raw little-endian bytes) of each tensor that is kept.
-        aliases: Name of a tied tensor that is left out → name of the one that is kept.
-        buffers: Names of what isn't trained; None if that isn't known.
-        large: Bytes from which a tensor has a file of its own.
-
-    Raises:
-        StorageError: if the tensors make no sound model, the folder holds weights that were not
-            saved by gitml, or can't be written.
-    """
-    tensors = list(tensors)
-    entries = [
-        TensorEntry(name, dtype, tuple(shape), 0, memoryview(data).nbytes)
-        for name, dtype, shape, data in tensors
-    ]
-    plan = plan_shards(entries, aliases, buffers, large)
-    content = {plan.names[name]: data for name, _, _, data in tensors}
-    return tuple(shard.name for shard in write_folder(folder, plan, lambda e: [content[e.name]]))
 
 
 def clear_temporaries(folder: Path) -> None:

@@ -47,10 +47,10 @@ def _head(one: WeightsComparison, title: str) -> Section:
         tensors = values.plural(one.counts["same"], "tensor")
         same = f"All {tensors} are the same ({_count(one.parameters[1])} parameters)."
         return Section(title, lines=(same, *notes))
-    return Section(title, lines=(_summary(one), *_architecture(one), *_steps(one), *notes))
+    return Section(title, lines=(*_summary(one), *_architecture(one), *_steps(one), *notes))
 
 
-def _summary(one: WeightsComparison) -> str:
+def _summary(one: WeightsComparison) -> list[str]:
     """Return `12 of 62 tensors changed (98 % of 11.2 M parameters), same architecture.` or so."""
     counts = one.counts
     shared = sum(number for change, number in counts.items() if change not in _ONE_SIDED)
@@ -64,10 +64,10 @@ def _summary(one: WeightsComparison) -> str:
     of = f"{percent(elements / total)} of {_count(total)} parameters" if total else "no parameters"
     first = f"{changed:,} of {values.plural(shared, 'tensor')} changed ({of})"
     if not any(counts.get(change) for change in _ARCHITECTURE):
-        return f"{first}, same architecture."
+        return [f"{first}, same architecture."]
     before, after = (_count(number) for number in one.parameters)
-    sizes = f"{before} → {after} parameters" if before != after else f"{after} parameters"
-    return f"{first}; the architecture changed ({sizes})."
+    sizes = f"{before} → {after} parameters" if before != after else f"still {after} parameters"
+    return [f"{first}.", f"The architecture changed ({sizes}):"]
 
 
 def _architecture(one: WeightsComparison) -> list[str]:
@@ -78,7 +78,7 @@ def _architecture(one: WeightsComparison) -> list[str]:
         if found:
             named = ", ".join(_shape(tensor) for tensor in found[:_NAMED])
             more = f" and {len(found) - _NAMED:,} more" if len(found) > _NAMED else ""
-            lines.append(f"{change}: {named}{more}")
+            lines.append(f"  {change}: {named}{more}")
     return lines
 
 
@@ -124,7 +124,8 @@ def _blocks(one: WeightsComparison, title: str) -> Section:
         Column(name, keep=keep, middle=name == "block", narrow=12 if name else _BAR)
         for name, keep in zip(names, keeps, strict=True)
     )
-    rows = tuple(_row(block, most, exact=one.exact) for block in shown)
+    widest = max(len(percent(block.relative or 0.0)) for block in shown)
+    rows = tuple(_row(block, most, widest, exact=one.exact) for block in shown)
     lines = []
     if len(blocks) > len(shown):
         lines.append(f"The {len(shown)} of {len(blocks):,} that changed most; --json has all.")
@@ -133,13 +134,14 @@ def _blocks(one: WeightsComparison, title: str) -> Section:
     return Section(title, Table(columns, rows), tuple(lines))
 
 
-def _row(block: BlockChange, most: float, *, exact: bool) -> tuple[Cell | Scalar, ...]:
+def _row(block: BlockChange, most: float, widest: int, *, exact: bool) -> tuple[Cell | Scalar, ...]:
     relative = block.relative or 0.0
     cosine = values.MISSING if block.cosine is None else f"{block.cosine:.{4 if exact else 3}f}"
     cells: list[Cell | Scalar] = [
         Cell(values.escape(block.name), block.name),
         Cell(bar(relative, most, _BAR), ""),
-        Cell(percent(relative), relative),
+        # Padded here, since tables line up numbers at their points.
+        Cell(percent(relative).rjust(widest), ""),
         Cell(cosine, block.cosine),
     ]
     if exact:

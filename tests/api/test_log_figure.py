@@ -163,7 +163,6 @@ def test_images_of_pil_are_written_without_their_metadata(run: Path) -> None:
         (np.zeros((0, 4), "uint8"), "shape .0, 4."),
         ({"mark": "bar", "data": object()}, "a object, which JSON can't hold"),
     ],
-    ids=repr,
 )
 def test_what_is_no_figure_is_said_with_what_is_one(run: Path, figure: Any, said: str) -> None:
     with pytest.raises(ArtifactError, match=said) as caught:

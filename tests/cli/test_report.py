@@ -39,7 +39,7 @@ def test_a_report_of_a_study_is_written_where_one_stands(recorded: Project) -> N
     assert done.stdout.strip() == str(path)
     page = assert_sound(path.read_text(encoding="utf-8"))
     best = recorded.json("exp", "list", "--study", "sweep", "--sort", "-metrics.accuracy")[0]
-    assert f"{best['experiment']} is best, with accuracy 0.657." in page.text
+    assert f"{best['experiment']} has the best accuracy: 0.657." in page.text
     assert "gitml report sweep" in page.text
     assert "add it to .gitignore" in done.stderr
     before = path.read_bytes()

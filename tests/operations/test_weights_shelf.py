@@ -177,11 +177,12 @@ def test_what_belongs_to_a_model_stays_with_it(run: Run) -> None:
     assert not list((run.root / "model").glob(".*"))
 
 
-def test_a_declared_folder_with_saved_ones_in_it_is_one(run: Run) -> None:
+def test_saved_folders_in_a_declared_one_are_a_model_each(run: Run) -> None:
     run.save("models/a")
     run.save("models/b", b"b")
-    (artifact,) = run.store("models", rules="outputs: {weights: [models]}").artifacts
-    assert (artifact.path, artifact.files) == ("models", 6)
+    stored = run.store("models", rules="outputs: {weights: [models]}")
+    assert [item.path for item in stored.artifacts] == ["models/a", "models/b"]
+    assert stored.warnings == () and all(item.tensors for item in stored.artifacts)
 
 
 def test_a_save_that_was_cut_off_is_said(run: Run) -> None:
@@ -238,7 +239,7 @@ def test_files_of_a_script_are_kept_by_their_names_and_a_whole_folder_is_taken_a
 ) -> None:
     (run.root / "ckpt").mkdir()
     for step in (1, 2, 3):
-        save_file({"w": np.full(step, 1, "f4")}, run.root / f"ckpt/step_{step}.safetensors")
+        save_file({f"w{step}": np.ones(3, "f4")}, run.root / f"ckpt/step_{step}.safetensors")
     save_file({"w": np.ones(9, "f4")}, run.root / "ckpt/best.safetensors")
     rules = "outputs: {weights: [ckpt], keep: {weights: {last: 1}}}"
     stored = run.store("ckpt", rules=rules)
@@ -247,8 +248,11 @@ def test_files_of_a_script_are_kept_by_their_names_and_a_whole_folder_is_taken_a
         "ckpt/step_3.safetensors",
     ]
     assert stored.unstored == ("ckpt/step_1.safetensors", "ckpt/step_2.safetensors")
-    (whole,) = run.store("ckpt", rules="outputs: {weights: [ckpt]}").artifacts
-    assert whole.path == "ckpt" and whole.files == 4
+    for last in ("", ", keep: {weights: {last: 3}}"):
+        stored = run.store("ckpt", rules=f"outputs: {{weights: [ckpt]{last}}}")
+        (whole,) = stored.artifacts
+        assert whole.path == "ckpt" and whole.files == 4
+        assert stored.warnings == () and stored.unstored == ()
 
 
 # Sharding

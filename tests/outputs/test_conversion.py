@@ -118,6 +118,28 @@ def test_the_weights_of_a_training_state_are_taken_out_and_the_rest_is_named(tmp
     assert loaded(tmp_path / "w").keys() == {"a"}
 
 
+def test_a_checkpoint_in_the_form_of_lightning_gives_its_weights(tmp_path, network):
+    state = {f"model.{name}": tensor for name, tensor in network.state_dict().items()}
+    content = {
+        "epoch": 3,
+        "global_step": 1200,
+        "pytorch-lightning_version": "2.6.0",
+        "state_dict": state,
+        "loops": {"fit_loop": {"state_dict": {}, "epoch_progress": {"total": {"ready": 4}}}},
+        "callbacks": {"ModelCheckpoint{}": {"best_model_score": torch.tensor(0.5)}},
+        "optimizer_states": [{"state": {0: {"step": torch.tensor(1.0)}}, "param_groups": []}],
+        "lr_schedulers": [],
+        "hyper_parameters": {"lr": 0.1},
+    }
+    torch.save(content, tmp_path / "epoch=3.ckpt")
+    outcome = convert(tmp_path / "epoch=3.ckpt", tmp_path / "w")
+    assert (outcome.converted, outcome.key) == (True, "state_dict")
+    assert "optimizer_states" in outcome.rest and "state_dict" not in outcome.rest
+    found = loaded(tmp_path / "w")
+    assert found.keys() == state.keys()
+    assert all(torch.equal(found[name], state[name]) for name in state)
+
+
 def test_a_training_state_without_a_known_model_stays_a_checkpoint_that_is_safe(tmp_path):
     content = {"actor": {"a": torch.ones(2)}, "optimizer": {"lr": 0.1}, "it\n\x1b[31m": 3}
     torch.save(content, tmp_path / "c.pt")

@@ -14,7 +14,7 @@ from gitml.errors import GitmlError, StorageError
 from gitml.outputs import resharding
 from gitml.outputs.resharding import shard_file
 from gitml.outputs.sharding import INDEX
-from gitml.outputs.weights_folder import write_sharded
+from tests.outputs.models import write_sharded
 
 TENSORS = {
     "layers.0.w": torch.arange(600_000, dtype=torch.float32).view(600, 1000),

@@ -113,7 +113,13 @@ def test_any_pattern_has_an_answer(pattern, path):
 
 
 def test_weights_checkpoints_and_event_files_are_results_though_git_ignores_them():
-    for path in ("out/model.pt", "last.ckpt", "model.safetensors", "runs/events.out.tfevents.1.h"):
+    for path in (
+        "out/model.pt",
+        "last.ckpt",
+        "model.safetensors",
+        "runs/events.out.tfevents.1.h",
+        "w/model.safetensors.index.json",
+    ):
         assert is_plain_result(path)
     for path in ("data.csv", "cache.pkl", "plot.png", ".venv/lib/a.pt", "node_modules/model.onnx"):
         assert not is_plain_result(path)

@@ -16,7 +16,7 @@ from gitml.errors import StorageError
 from gitml.outputs.grouping import SMALL, strip_wrappers
 from gitml.outputs.sharding import INDEX, group_tensors
 from gitml.outputs.tensor_layout import TensorEntry
-from gitml.outputs.weights_folder import write_sharded
+from tests.outputs.models import write_sharded
 
 MIB = 1 << 20
 

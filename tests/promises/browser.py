@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import json
 import os
 import select
@@ -28,21 +29,28 @@ def program() -> str:
     return next(filter(None, map(shutil.which, NAMES)), "")
 
 
+def _pipe() -> tuple[int, int]:
+    """Return the ends of a pipe, neither of which is 3 or 4: there the browser has its own."""
+    ends = os.pipe()
+    high = tuple(fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 10) for end in ends)
+    for end in ends:
+        os.close(end)
+    return high[0], high[1]
+
+
 class Browser:
     """One browser with one page."""
 
     def __init__(self, folder: Path) -> None:
-        theirs_in, self._out = os.pipe()
-        self._in, theirs_out = os.pipe()
+        (theirs_in, self._out), (self._in, theirs_out) = _pipe(), _pipe()
         moved = [
             (os.POSIX_SPAWN_DUP2, theirs_in, 3), (os.POSIX_SPAWN_DUP2, theirs_out, 4),
             (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
             (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
         ]  # fmt: skip
-        # The ends that stay must not be 3 or 4 themselves, nor stay open in the browser.
         arguments = [program(), *_FLAGS, f"--user-data-dir={folder}", "about:blank"]
         self._pid = os.posix_spawn(
-            arguments[0], arguments, dict(os.environ), file_actions=moved, setpgroup=0
+            arguments[0], arguments, os.environ, file_actions=moved, setpgroup=0
         )
         os.close(theirs_in)
         os.close(theirs_out)

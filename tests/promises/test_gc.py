@@ -97,6 +97,9 @@ def test_what_no_remote_has_stays_unless_that_is_asked_and_then_it_is_no_loss(
     found = stored.fsck()
     assert (found["ok"], found["faults"], found["objects"]["dropped"]) == (True, [], 2)
     assert "dropped by gitml gc" in stored.one.gitml("fsck").stdout
+    # The experiment itself can still be shared, without what isn't anywhere any more.
+    said = stored.one.gitml("exp", "push").stderr
+    assert "dropped by gitml gc and can't be sent: local: model.bin, local: states" in said
     # What the remote was to keep and lost is a loss, whatever gc did.
     stored.there(stored.digest("e1")).unlink()
     assert [one["state"] for one in stored.fsck(status=1)["faults"]] == ["lost"]
@@ -307,6 +310,22 @@ def test_a_removal_that_is_killed_leaves_nothing_broken_and_is_finished_by_the_n
     stored.gc(*FEW, "--also-unpushed", "--yes")
     weights = {stored.digest(name) for name in NAMES[:-1]}
     assert not weights & stored.objects()
+    _whole(stored)
+
+
+def test_a_list_that_stays_keeps_its_files(stored: Stored) -> None:
+    from gitml.operations.gc import collect, forecast
+    from gitml.operations.gc_values import GcRequest
+
+    folder, other = stored.digest("e1", "states"), stored.digest("e2", "states")
+    request = GcRequest(start=stored.one.root, keep_best=1, keep_last=0, min_age=0.0)
+    os.utime(stored.here(folder), (time.time() + 60, time.time() + 60))  # stored a moment ago
+    found = forecast(request)
+    assert folder not in found.objects and other in found.objects
+    assert any("list of a folder that stays" in one.why for one in found.held_back)
+    os.utime(stored.here(other), (time.time() + 60, time.time() + 60))  # after the forecast
+    collect(request, found)
+    assert {folder, other} <= stored.objects()
     _whole(stored)
 
 

@@ -176,6 +176,14 @@ def test_checkpoints_give_their_weights_and_only_what_is_kept_is_stored(
     # What was left on disk is no input of the next run.
     assert project.run()["reused"] is True
 
+    # Its checkpoint is restored with it, so it is not of another run.
+    for left in ("ckpt/epoch-04.pt", "ckpt/epoch-03.pt"):
+        (project.root / left).unlink()
+    applied = project.gitml("exp", "apply", "kept").stderr
+    assert (project.root / "ckpt/epoch-04.pt").exists() and "ckpt/epoch-04.pt stays" not in applied
+    assert "ckpt/epoch-02.pt stays as it is" in applied
+    project.git("checkout", "-q", "--force", "HEAD")
+
     clone = clone_with_data(project, tmp_path, done["commit"])
     assert "up to date" in dvc_in(Project(clone), "status")
     state = load_file(clone / "ckpt/epoch-02.weights/model.safetensors")

@@ -91,8 +91,8 @@ def _headline(found: Overview) -> list[Child]:
         return ["No primary metric says which is best."] if not goals.goal else ["No champion yet."]
     value = rounded(_value(top, goals.primary), 5)
     return [
-        tag("span", top.experiment, class_="e1 champion"),
-        f" is best, with {goals.primary} {value}.",
+        tag("span", top.experiment, class_="e0 champion"),
+        f" has the best {goals.primary}: {value}.",
     ]
 
 

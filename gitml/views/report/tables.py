@@ -89,22 +89,24 @@ def _row(heads: Sequence[Head], row: Sequence[Cell | str]) -> Markup:
     for place, (head, found) in enumerate(zip(heads, row, strict=True)):
         cell = found if isinstance(found, Cell) else Cell(found)
         kinds = ("n" if head.numeric else "", head.kind, cell.tone)
-        order = cell.order if head.sort else None
-        number = as_number(order)
         cells.append(
             tag(
                 "td" if place else "th",
                 cell.content,
                 scope=None if place else "row",
                 class_=" ".join(filter(None, kinds)) or None,
-                data_v=None
-                if order is None
-                else repr(number)
-                if number is not None
-                else str(order),
+                data_v=_order(cell) if head.sort else None,
             )
         )
     return tag("tr", *cells)
+
+
+def _order(cell: Cell) -> str | None:
+    """Return what a cell is sorted by, unless that is the number that it shows."""
+    number = as_number(cell.order)
+    if number is None:
+        return None if cell.order is None else str(cell.order)
+    return None if cell.content == values.number(number) else repr(number)
 
 
 def from_sheet(caption: str, found: plain.Table, titles: Sequence[str]) -> Markup:

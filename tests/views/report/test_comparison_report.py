@@ -11,7 +11,7 @@ from gitml.comparison.contents import Contents, PlotComparison
 from gitml.comparison.result import Compared, Gate, Metric
 from gitml.views import comparison as terminal
 from gitml.views.report import html
-from tests.views.report import scenes
+from tests.views.report import held, names, scenes
 from tests.views.report.pages import assert_sound, data_of
 
 
@@ -48,7 +48,7 @@ def test_a_report_has_everything_that_was_compared() -> None:
 
 def test_a_chart_that_is_a_description_is_drawn() -> None:
     pytest.importorskip("vl_convert")
-    found = scenes.comparison(contents=Contents(plots=(scenes.chart(scenes.hostile()),)))
+    found = scenes.comparison(contents=Contents(plots=(held.chart(names.hostile()),)))
     page = assert_sound(html(found))
     assert [item["src"][:26] for item in page.all("img")] == ["data:image/svg+xml;base64,"] * 2
 
@@ -73,9 +73,9 @@ def test_the_same_comparison_gives_the_same_bytes(monkeypatch: pytest.MonkeyPatc
     assert "2031-01-01" in html(scenes.comparison(), made="2031-01-01")
 
 
-@pytest.mark.parametrize("seed", range(len(scenes.HOSTILE)))
+@pytest.mark.parametrize("seed", range(len(names.HOSTILE)))
 def test_nothing_that_a_name_says_becomes_markup(seed: int) -> None:
-    text = html(scenes.comparison(scenes.hostile(seed)), command=scenes.HOSTILE[seed])
+    text = html(scenes.comparison(names.hostile(seed)), command=names.HOSTILE[seed])
     page = assert_sound(text)
     friendly = assert_sound(html(scenes.comparison()))
     # The same elements come about, whatever things are called.
@@ -137,7 +137,7 @@ def test_three_experiments_stand_side_by_side() -> None:
     row = Metric(
         "acc", (0.1, 0.9, "NaN"), (False,) * 3, None, None, "max", True, (None, 0.8, None), 1
     )
-    two = scenes.histories()[0]
+    two = held.histories()[0]
     history = msgspec.structs.replace(
         two,
         curves=(*two.curves, None),
@@ -160,7 +160,7 @@ def test_numbers_that_are_none_do_not_break_a_report() -> None:
     wild = scenes.verdict(
         difference=math.inf, interval=(-math.inf, math.nan), means=(None, math.nan)
     )
-    history = scenes.histories()[0]
+    history = held.histories()[0]
     curve = history.curves[0]
     assert curve is not None
     odd = msgspec.structs.replace(
@@ -181,7 +181,7 @@ def test_long_histories_stay_small() -> None:
     histories = tuple(
         msgspec.structs.replace(item, metric=f"{item.metric} {number}")
         for number in range(30)
-        for item in scenes.histories(count=600)
+        for item in held.histories(count=600)
     )
     assert len(html(scenes.comparison(contents=Contents(histories=histories)))) < 2_500_000
 

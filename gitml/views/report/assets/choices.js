@@ -87,11 +87,13 @@ function testOf(word) {
 
 /** Tick the best experiments, or the newest where nothing says what is better. */
 function tickSome() {
-  const order = [...data.names.keys()].reverse();
+  let order = [...data.names.keys()].reverse();
   if (primaryColumn >= 0 && data.goal) {
     const found = columns[primaryColumn].v;
     const sign = data.goal === "max" ? -1 : 1;
-    order.sort((one, other) => compareKeys(found[one], found[other], sign < 0 ? -1 : 1));
+    // Of equally good ones the oldest comes first, as champions do.
+    order = order.filter((i) => data.completed[i]).reverse();
+    order.sort((one, other) => compareKeys(found[one], found[other], sign));
   }
   const drawn = new Set(data.curves.flatMap((item) => item.runs.map((run) => run.i)));
   shared.ticked = order.filter((i) => !drawn.size || drawn.has(i)).slice(0, 5);

@@ -29,7 +29,7 @@ function firstAxes(possible) {
 
 /** Return the different numbers of a column if they are few; null for many, and for texts. */
 function fewNumbers(column) {
-  if (column.texts) return null;
+  if (column.texts || column.kind === "metric") return null;
   const found = [...new Set(column.v)].filter((value) => value !== null).sort((a, b) => a - b);
   return found.length <= FEW_NUMBERS ? found : null;
 }

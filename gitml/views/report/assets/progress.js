@@ -106,7 +106,7 @@ function robust(values, log) {
 }
 
 function bestLine(best, x, over, y, frame) {
-  const group = svg("g", { class: "e1" });
+  const group = svg("g", { class: "record" });
   if (!best.length) return group;
   let path = "";
   for (const [i, value] of best) path += path ? `H${x(over(i))}V${y(value)}` : `M${x(over(i))} ${y(value)}`;

@@ -1,10 +1,12 @@
 // Tables that can be sorted, and that show their first rows until somebody asks for all.
 
 function orderOf(row, column) {
-  const text = row.cells[column].dataset.v;
-  if (text === undefined) return null;
+  const cell = row.cells[column];
+  const given = cell.dataset.v;
+  const text = given ?? cell.textContent; // a number that is shown in full isn't given again
   const number = Number(text);
-  return text === "" || Number.isNaN(number) ? text.toLowerCase() : number;
+  if (text !== "" && !Number.isNaN(number)) return number;
+  return given ? given.toLowerCase() : null;
 }
 
 function compareKeys(one, other, sign) {
