@@ -9,6 +9,7 @@ from pathlib import Path
 from gitml import faults
 from gitml.experiment.record import FOLDER
 from gitml.git.objects import ObjectReader, write_blobs
+from gitml.git.tree_edit import edit_tree
 from gitml.git.trees import build_tree
 from gitml.inputs.code import TreeEntry
 from gitml.operations.pipeline import LOCK, locked_outputs
@@ -34,7 +35,7 @@ def experiment_tree(
 
     Args:
         project: Where.
-        index_file: A private index file that holds the snapshot, if it is there; it is used up.
+        index_file: A private index file that holds the snapshot, if it is there; it may be used up.
         snapshot: Tree to begin with.
         entries: Its files.
         texts: Path → bytes to put into Git.
@@ -68,7 +69,8 @@ def experiment_tree(
     oids = write_blobs(git, written, index_file.with_suffix(".blobs"))
     changes.update({path: (FILE, oid) for path, oid in oids.items()})
     faults.reach("commit.objects")
-    return build_tree(git, *_beginning(index_file, snapshot), changes)
+    edited = edit_tree(git, snapshot, changes)
+    return edited or build_tree(git, *_beginning(index_file, snapshot), changes)
 
 
 def _beginning(index_file: Path, snapshot: str) -> tuple[Path, str | None]:
