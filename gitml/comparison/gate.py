@@ -92,11 +92,7 @@ def judge_gate(
 def _check(records: Sequence[Record], names: tuple[str, str], metric: str, goals: Goals) -> None:
     for record, name in zip(records, names, strict=True):
         if metric not in record.metrics:
-            raise UsageError(
-                f"{name} has no metric {metric!r}.",
-                hint="Write --fail-if-worse=METRIC, or put --fail-if-worse after the experiments: "
-                "the word after it is taken for a metric.",
-            )
+            raise UsageError(f"{name} has no metric {metric!r}.", hint=_of_metrics(metric, records))
         if as_number(record.metrics[metric]) is None:
             raise UsageError(f"The metric {metric!r} of {name} is no number.")
     if goals.goals.get(metric) not in ("max", "min"):
@@ -104,6 +100,19 @@ def _check(records: Sequence[Record], names: tuple[str, str], metric: str, goals
             f"Nothing says whether a higher {metric!r} is better.",
             hint="Declare its goal, max or min, under metrics in gitml.yaml.",
         )
+
+
+def _of_metrics(metric: str, records: Sequence[Record]) -> str:
+    """Return what helps when an experiment lacks a metric."""
+    from difflib import get_close_matches
+
+    known = sorted(set(records[0].metrics).intersection(records[1].metrics))
+    near = get_close_matches(metric, known, 3)
+    meant = f"Did you mean {' or '.join(near)}? " if near else ""
+    return (
+        f"{meant}Write --fail-if-worse=METRIC, or put --fail-if-worse after the experiments: the "
+        "word after it is taken for a metric."
+    )
 
 
 def _closed(

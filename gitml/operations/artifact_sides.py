@@ -68,17 +68,35 @@ def sides_of(
     """
     if len(arms) != 2:
         return
-    for one, other in pairs(arms, [role]):
-        if one is None or other is None:
-            continue
+    for one, other in _pairs(arms, role):
         for name in _members(files, arms, (one, other)):
             notes: list[str] = []
+            if _stem(one) == _stem(other) and one.path != other.path:
+                notes.append(f"{one.path} of {arms[0].title} is compared with {other.path}.")
             found = [
                 _sources(files, arm, artifact, name, replicates, notes)
                 for arm, artifact in zip(arms, (one, other), strict=True)
             ]
             path = f"{other.path}/{name}" if name else other.path
             yield Sides(path, found[0], found[1], tuple(notes))
+
+
+def _pairs(arms: Sequence[Arm], role: str) -> list[tuple[Artifact, Artifact]]:
+    """Return the artifacts of a role that both have, also where one has another file format."""
+    found, lone = [], ({}, {})  # type: tuple[dict[str, Artifact], dict[str, Artifact]]
+    for one, other in pairs(arms, [role]):
+        if one is not None and other is not None:
+            found.append((one, other))
+            continue
+        for side, item in zip(lone, (one, other), strict=True):
+            if item is not None:
+                side[_stem(item)] = item
+    found += [(lone[0][stem], lone[1][stem]) for stem in lone[0] if stem in lone[1]]
+    return sorted(found, key=lambda both: both[1].path)
+
+
+def _stem(artifact: Artifact) -> str:
+    return posixpath.splitext(artifact.path)[0]
 
 
 def _members(

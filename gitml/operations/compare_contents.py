@@ -80,6 +80,21 @@ def compare_contents(
     return msgspec.structs.replace(found, missing=missing, notes=(*notes, *found.notes))
 
 
+def doubts(held: Contents, arms: Sequence[Arm]) -> tuple[str, ...]:
+    """Return sentences on predictions that show that two experiments had different tests."""
+    if not held.predictions:
+        return ()
+    from gitml.comparison.statistics.left_out import unlike
+
+    names = (arms[0].title, arms[1].title)
+    said = [
+        unlike(one.comparison.left, one.path, names)
+        for one in held.predictions
+        if one.comparison is not None
+    ]
+    return tuple(sentence for sentence in said if sentence)
+
+
 def _compared(
     reading: Reading,
     files: ArtifactFiles,

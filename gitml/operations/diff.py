@@ -65,11 +65,12 @@ def diff(
         found = _judged(found, records, groups, goals, gate)
         if contents is None:
             return found
-        from gitml.operations.compare_contents import arms_of, compare_contents
+        from gitml.operations.compare_contents import arms_of, compare_contents, doubts
 
         arms = arms_of(index, rows, records, groups)
         held = compare_contents(reading, arms, goals, contents, progress)
-        return msgspec.structs.replace(found, contents=held)
+        said = doubts(held, arms) if found.comparable else ()
+        return msgspec.structs.replace(found, contents=held, notes=(*found.notes, *said))
 
 
 def _goals(index: Index, records: Sequence[Record]) -> Goals:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from itertools import compress
+from itertools import compress, product
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -15,7 +16,11 @@ from gitml.outputs.label_values import identifier, texts_of
 from gitml.outputs.prediction_columns import id_column
 from gitml.outputs.table_file import chunks_of
 
+if TYPE_CHECKING:
+    from gitml.outputs.npz_file import NpzFile
+
 MOST_FEATURES = 100_000
+_MOST_DIMENSIONS = 16
 _ROWS = ("values", "value", "attributions", "attribution", "explanation", "shap_values")
 _FEATURES = ("features", "feature_names", "columns")
 
@@ -136,14 +141,29 @@ def _arrays(path: Path, where: str) -> Explanations:
         texts = texts_of(file.texts(ids))
         values = file.read(rows)
         named = file.texts(features) if features else []
+        inner = _inner(file, names.get("shape", ""))
     if values.ndim < 2 or len(values) != len(texts):
         raise RecordError(
             f"{where} has {len(texts):,} ids, and values of the shape {values.shape}.",
             hint="The values are (examples, features).",
         )
+    inner = inner if values.ndim == 2 else values.shape[1:]
     values = values.reshape(len(values), -1)
     width = values.shape[1]
     if not width or width > MOST_FEATURES * 10:
         raise RecordError(f"{where} has {width:,} numbers an example.")
     known = tuple(map(identifier, named)) if len(named) == width else ()
+    if not known and len(inner) > 1 and math.prod(inner) == width:
+        # Two images of different sizes have no pixel in common by its place in the row alone.
+        known = tuple(".".join(map(str, place)) for place in product(*map(range, inner)))
     return Explanations(texts, values, known)
+
+
+def _inner(file: NpzFile, name: str) -> tuple[int, ...]:
+    """Return the shape of one example's attributions that an array says; empty without it."""
+    if not name:
+        return ()
+    about = file.about(name)
+    if about.kind.lstrip("<>|=")[:1] not in "iu" or math.prod(about.shape) > _MOST_DIMENSIONS:
+        return ()
+    return tuple(file.read(name).ravel().tolist())

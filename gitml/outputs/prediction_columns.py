@@ -165,5 +165,5 @@ def _said(found: Roles, where: str) -> str:
     spelled = [name for name in found.classes if not name.startswith("p:")]
     if spelled:
         more = f" and {len(spelled) - 1:,} more" if len(spelled) > 1 else ""
-        odd.append(f"`{spelled[0]}`{more} for probabilities of classes")
-    return f"In {where}, {', '.join(odd)} is taken." if odd else ""
+        odd.append(f"`{spelled[0]}`{more} for the probability of a class")
+    return f"Taken in {where}: {', '.join(odd)}." if odd else ""

@@ -156,9 +156,11 @@ def _attributions(found: AttributionComparison, names: tuple[str, str]) -> list[
             f"Shift: median {median:.2f}, nine of ten at most {most:.2f} (0: none, 2: nothing "
             "is shared).",
         ]
-    for name, only in zip(names, (found.only_a, found.only_b), strict=True):
-        if only:
-            lines.append(f"{count(only, 'id')} of {name} not on the other side, left out.")
+    left = (found.only_a, found.features_only_a), (found.only_b, found.features_only_b)
+    for name, numbers in zip(names, left, strict=True):
+        for number, what in zip(numbers, ("id", "feature"), strict=True):
+            if number:
+                lines.append(f"{count(number, what)} of {name} not on the other side, left out.")
     if found.repeated:
         lines.append(f"{count(found.repeated, 'id')} there more than once, left out.")
     if found.not_finite:

@@ -93,7 +93,7 @@ def _number(value: float, uncertainty: float = 0.0) -> str:
 
 
 def _sentences(comparison: PredictionComparison, names: Names) -> list[str]:
-    lines = [_joined(comparison)]
+    lines = [_joined(comparison)] if comparison.left.shared else []
     if comparison.agreement is not None:
         lines += _agreement(comparison.agreement, comparison, names)
     elif comparison.left.shared:
@@ -134,7 +134,8 @@ def _mcnemar(found: Agreement) -> list[str]:
     p = found.mcnemar.p_value
     shown = "< 0.001" if p < 0.001 else f"= {p:.2g}"
     beyond = "more than chance explains" if p < _ALPHA else "no difference beyond chance"
-    return [f"McNemar's test: p {shown}, {beyond}."]
+    # It says nothing of how another training would turn out.
+    return [f"McNemar's test of these two trainings: p {shown}, {beyond}."]
 
 
 def _percent(share: float) -> str:
@@ -156,7 +157,7 @@ def _slices(comparison: PredictionComparison, names: Names, of: str) -> Section:
     shown = moved if len(moved) <= 2 * _SLICES else moved[:_SLICES] + moved[-_SLICES:]
     rows: list[tuple[Cell | Scalar, ...]] = []
     for row in shown:
-        width = row.interval.half_width if row.interval else 0.0
+        width = row.interval.half_width if row.interval else 1 / row.examples
         tone: Tone = ("bad" if _gain(row, goal) < 0 else "good") if _sure(row.interval) else ""
         name = f"{values.escape(row.column)} = {values.escape(row.value) or values.MISSING}"
         cells = [Cell(_number(value, width), value) for value in (row.a, row.b)]

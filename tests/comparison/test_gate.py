@@ -108,6 +108,9 @@ def test_a_second_experiment_that_diverged_fails() -> None:
 def test_a_metric_that_is_missing_or_has_no_goal_is_an_error() -> None:
     with pytest.raises(UsageError, match="no metric"):
         gate(group(0.9), group(0.9), "f1")
+    with pytest.raises(UsageError, match="no metric") as refused:
+        gate(group(0.9), group(0.9), "acuracy:0.01")
+    assert "Did you mean accuracy?" in refused.value.hint
     with pytest.raises(UsageError, match="higher"):
         gate(group(0.9, metric="f1"), group(0.9, metric="f1"), "f1")
     with pytest.raises(UsageError, match="no number"):

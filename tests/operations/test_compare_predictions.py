@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import time
 from collections.abc import Mapping
@@ -10,12 +11,13 @@ from typing import Any, cast
 
 import pytest
 
-from gitml.comparison.contents import ComparedPredictions
+from gitml.comparison.contents import ComparedPredictions, Contents
 from gitml.config import Config, MetricGoal
 from gitml.experiment.record import Record
 from gitml.history.rows import Row
 from gitml.inputs.manifest import CodeInput, CommandInput, LibrariesInput, Manifest
 from gitml.operations.artifact_files import Arm, ArtifactFiles, Member, Run
+from gitml.operations.compare_contents import doubts
 from gitml.operations.compare_predictions import compare_predictions
 from gitml.operations.score_meaning import positive_of
 from gitml.outputs.artifact import Artifact
@@ -190,6 +192,38 @@ def test_only_ids_that_both_tests_share_are_compared(tmp_path: Path) -> None:
     assert left.repeats == 3
     assert found.notes == ("1 row of predictions.csv of b without an id left out.",)
     assert any("10 ids of a and 11 ids of b" in note for note in found.comparison.notes)
+
+
+def test_another_file_format_is_the_same_output(tmp_path: Path) -> None:
+    rows = [{"id": i, "y_true": i % 2, "y_pred": i % 2} for i in range(40)]
+    for file, text in (
+        ("a/out/p.csv", table("id,y_true,y_pred", *((i, i % 2, 0) for i in range(40)))),
+        ("b/out/p.json", json.dumps(rows)),
+    ):
+        path = tmp_path / file
+        path.parent.mkdir(parents=True)
+        path.write_text(text)
+    arms = [Arm("a", run_of("a", "out/p.csv")), Arm("b", run_of("b", "out/p.json"))]
+    (found,) = compare_predictions(Folder(tmp_path), arms, config=PLAIN)
+    assert found.comparison is not None
+    assert found.comparison.left.shared == 40
+    assert found.notes == ("out/p.csv of a is compared with out/p.json.",)
+    other = [arms[0], Arm("b", run_of("b", "out/q.json"))]
+    assert compare_predictions(Folder(tmp_path), other, config=PLAIN) == ()
+
+
+def test_tests_that_are_not_the_same_are_a_reason_for_doubt(tmp_path: Path) -> None:
+    arms = [Arm(name, run_of(name, "predictions.csv")) for name in "ab"]
+    rows = [(i, i % 2, 0) for i in range(40)]
+    texts = {"a": table("id,y_true,y_pred", *rows), "b": table("id,y_true,y_pred", *rows[::-1])}
+    same = compared(tmp_path, texts)
+    assert doubts(Contents(predictions=(same,)), arms) == ()
+    texts["b"] = table("id,y_true,y_pred", *rows[2:], (50, 1, 1), (0, 1, 1))
+    other = compared(tmp_path, texts)
+    (said,) = doubts(Contents(predictions=(other,)), arms)
+    assert "a and b weren't tested on the same examples" in said
+    assert "2 examples are on one side alone and 1 example is labelled otherwise" in said
+    assert doubts(Contents(), arms) == ()
 
 
 def test_files_of_a_folder_are_compared_one_by_one(tmp_path: Path) -> None:

@@ -115,6 +115,23 @@ def test_explanations_of_images_are_rows(tmp_path: Path) -> None:
     found = read_explanations(path)
     assert found.values.shape == (3, 16)
     assert found.ids == ["0", "1", "2"]
+    assert found.features[:2] == ("0.0.0", "0.0.1")
+    assert found.features[-1] == "0.3.3"
+
+
+def test_flat_rows_may_say_the_shape_that_they_had(tmp_path: Path) -> None:
+    path = tmp_path / "e.npz"
+    for shape, last in (
+        ([2, 3], ("1.2",)),
+        ([6], ()),
+        ([2, 4], ()),
+        ([-2, -3], ()),
+        ([1] * 40 + [6], ()),
+        (["2", "3"], ()),
+        ([2.0, 3.0], ()),
+    ):
+        np.savez(path, ids=np.arange(2), values=np.zeros((2, 6)), shape=np.array(shape))
+        assert read_explanations(path).features[-1:] == last
 
 
 def test_odd_explanations_are_refused(tmp_path: Path) -> None:

@@ -107,8 +107,8 @@ def test_what_was_taken_for_what_is_said(tmp_path: Path) -> None:
     text = "image,label,pred,prob_cat,prob_dog\n1,cat,dog,0.2,0.8\n2,dog,dog,0.1,0.9\n"
     found = read(tmp_path, "p.csv", text)
     assert found.notes == (
-        "In p.csv, `image` for the id, `label` for the truth, `pred` for the prediction, "
-        "`prob_cat` and 1 more for probabilities of classes is taken.",
+        "Taken in p.csv: `image` for the id, `label` for the truth, `pred` for the prediction, "
+        "`prob_cat` and 1 more for the probability of a class.",
     )
     assert found.classes == ("cat", "dog")
 

@@ -19,7 +19,8 @@ from gitml.errors import UsageError
 MOST = 100
 # Without numpy no more examples than this are compared.
 MOST_PLAIN = 50_000
-_ROWS_AT_ONCE = 50_000
+# Numbers that are held at once, as floats: 16 MB in each of a few arrays.
+_NUMBERS_AT_ONCE = 2_000_000
 
 
 class Attributions(msgspec.Struct, frozen=True):
@@ -29,7 +30,8 @@ class Attributions(msgspec.Struct, frozen=True):
         ids: Identifiers of the examples.
         values: One row an example, one number a feature (lists, or an array; one with more than
             two dimensions is flattened to rows).
-        features: Names of the columns; without them columns are compared by their place.
+        features: Names of the columns; without them columns are compared by their place, and
+            both sides must have as many.
     """
 
     ids: Sequence[Any]
@@ -67,6 +69,8 @@ class AttributionComparison(msgspec.Struct, frozen=True):
             others; they are left out.
         sampled: Shared ids that were looked at, when there were too many without numpy; else 0.
         features: Compared: those that both have.
+        features_only_a: Features that only A has; they are left out.
+        features_only_b: Features that only B has.
         median_cosine: None without examples.
         median_change: None without examples.
         p90_change: Nine of ten examples moved no more; None without examples.
@@ -80,6 +84,8 @@ class AttributionComparison(msgspec.Struct, frozen=True):
     not_finite: int
     sampled: int
     features: int
+    features_only_a: int
+    features_only_b: int
     median_cosine: float | None
     median_change: float | None
     p90_change: float | None
@@ -102,7 +108,8 @@ def compare_attributions(
             numpy.
 
     Raises:
-        UsageError: if there are not as many rows as ids, or not as many columns as features.
+        UsageError: if there are not as many rows as ids, or not as many columns as features, or
+            if a side without names of features has more columns than the other, or fewer.
     """
     a, b = _flat(a), _flat(b)
     places_a, repeated_a = _places(a)
@@ -131,6 +138,8 @@ def compare_attributions(
         not_finite=len(both) - len(known),
         sampled=sampled,
         features=len(names),
+        features_only_a=len(set(a.features).difference(names)) if b.features else 0,
+        features_only_b=len(set(b.features).difference(names)) if a.features else 0,
         median_cosine=percentiles(cosines, (0.5,))[0] if cosines else None,
         median_change=median,
         p90_change=p90,
@@ -166,6 +175,12 @@ def _columns(a: Attributions, b: Attributions) -> tuple[list[str], list[int], li
     """Return the names of the shared features, and their columns in A and in B."""
     widths = [_width(side) for side in (a, b)]
     if not (a.features and b.features):
+        if len(set(widths)) > 1 and all(widths):
+            raise UsageError(
+                f"The attributions have {widths[0]:,} and {widths[1]:,} numbers an example, and "
+                "nothing says which of them belong together.",
+                hint="Name the features on both sides.",
+            )
         wide = list(range(min(widths)))
         named = a.features or b.features
         return [named[i] if named else str(i) for i in wide], wide, wide
@@ -222,20 +237,30 @@ def _shift(one: list[float], other: list[float]) -> _Row:
 def _array_rows(numpy: Any, a: _Side, b: _Side) -> list[_Row | None]:
     """The same as `_plain_rows` over arrays, some rows at once; odd rows go the plain way."""
     found: list[_Row | None] = []
-    try:
-        tables = [numpy.asarray(side[0], dtype=float) for side in (a, b)]
-    except (TypeError, ValueError):
+    tables = [_table(numpy, side[0]) for side in (a, b)]
+    if any(table is None for table in tables) or not a[2]:
         return _plain_rows(a, b)
-    if any(table.ndim != 2 for table in tables) or not a[2]:
-        return _plain_rows(a, b)
-    for start in range(0, len(a[1]), _ROWS_AT_ONCE):
-        stop = start + _ROWS_AT_ONCE
+    step = max(1, _NUMBERS_AT_ONCE // len(a[2]))
+    for start in range(0, len(a[1]), step):
+        stop = start + step
+        # Made floats piece by piece: attributions of images are large, and mostly float32.
         one, other = (
-            table[numpy.ix_(side[1][start:stop], side[2])]
+            table[numpy.ix_(side[1][start:stop], side[2])].astype(float)
             for table, side in zip(tables, (a, b), strict=True)
         )
         found += _array_shifts(numpy, one, other)
     return found
+
+
+def _table(numpy: Any, values: Any) -> Any:
+    """Return attributions as an array of numbers with two dimensions; None if they are none."""
+    try:
+        table = numpy.asarray(values)
+        if table.dtype.kind not in "biuf":
+            table = table.astype(float)
+    except (TypeError, ValueError):
+        return None
+    return table if table.ndim == 2 else None
 
 
 def _array_shifts(numpy: Any, one: Any, other: Any) -> list[_Row | None]:

@@ -22,7 +22,7 @@ def notes_on(left: Left, estimates: Sequence[Estimate], names: tuple[str, str]) 
     one, other = names
     if not left.shared:
         found.append(
-            "No example can be compared: no id has a truth and a prediction on both sides."
+            "No example can be compared: no id has one truth, and a prediction on both sides."
         )
     if left.only_a or left.only_b:
         found.append(
@@ -46,6 +46,29 @@ def notes_on(left: Left, estimates: Sequence[Estimate], names: tuple[str, str]) 
             "left out of calibration."
         )
     return (*found, *_without_interval(estimates))
+
+
+def unlike(left: Left, path: str, names: tuple[str, str]) -> str:
+    """Return what to say above the metrics where two tests aren't the same; empty where they are.
+
+    Args:
+        left: What was left out of the comparison of a file of predictions.
+        path: Of the file.
+        names: What to call A and B.
+    """
+    apart = left.only_a + left.only_b
+    said = [
+        f"{count(number, 'example is', 'examples are')} {what}"
+        for number, what in ((apart, "on one side alone"), (left.relabelled, "labelled otherwise"))
+        if number
+    ]
+    if not said:
+        return ""
+    return (
+        f"{names[0]} and {names[1]} weren't tested on the same examples: in {path}, "
+        f"{' and '.join(said)}. Metrics over such examples aren't comparable; the predictions are "
+        "compared on those that both share."
+    )
 
 
 def _without_interval(estimates: Sequence[Estimate]) -> list[str]:

@@ -72,6 +72,7 @@ def test_features_are_matched_by_name() -> None:
         Attributions(["a"], [[5.0, 2.0, 1.0]], ("new", "y", "x")),
     )
     assert found.features == 2
+    assert (found.features_only_a, found.features_only_b) == (1, 1)
     assert found.shifted[0].change == 0
     nothing = compare_attributions(
         Attributions(["a"], [[1.0]], ("x",)), Attributions(["a"], [[1.0]], ("y",))
@@ -119,6 +120,23 @@ def test_wrong_shapes_are_told() -> None:
     ):
         with pytest.raises(UsageError, match=words):
             compare_attributions(good, bad)
+
+
+def test_numbers_without_names_are_matched_only_when_there_are_as_many() -> None:
+    twelve, fifteen = Attributions(["a"], table(1, 1, 12)), Attributions(["a"], table(1, 2, 15))
+    for pair in ((twelve, fifteen), (fifteen, twelve)):
+        with pytest.raises(UsageError, match="which of them belong together"):
+            compare_attributions(*pair)
+    named = Attributions(["a"], table(1, 3, 12), tuple("abcdefghijkl"))
+    assert compare_attributions(twelve, named).features == 12
+
+
+def test_tables_are_looked_at_piece_by_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = Attributions(range(50), np.array(table(50, 1), dtype=np.float32))
+    other = Attributions(range(50), np.array(table(50, 2), dtype=np.float32))
+    whole = compare_attributions(one, other)
+    monkeypatch.setattr(attributions, "_NUMBERS_AT_ONCE", 9)
+    assert compare_attributions(one, other) == whole
 
 
 def test_empty_tables_are_no_error() -> None:
