@@ -32,16 +32,22 @@ expect() {
     fi
 }
 
+# Show a command, and run it without what it says.
+quietly() {
+    printf '\n$ %s > /dev/null\n' "$*"
+    "$@" >/dev/null 2>&1
+}
+
 title 'A complete project: handwritten digits, a small network in plain PyTorch'
 expect 0 gitml init "$project" --template cnn
 printf '\n$ cd %s\n' "$project"
 cd "$project"
 
 title 'One training run becomes one commit'
-expect 0 gitml exp run
+expect 0 gitml exp run --name plain
 
 title 'Another setting'
-expect 0 gitml exp run -S model.dropout=0.5
+expect 0 gitml exp run --name slow -S train.lr=0.0005
 
 title 'The same again: nothing runs, the recorded experiment is shown'
 expect 0 gitml exp run
@@ -50,12 +56,25 @@ title 'What there is'
 expect 0 gitml exp list
 expect 0 git log --oneline --first-parent "exp/$(git branch --show-current)" --
 
-title 'What changed, and whether it is better'
-expect 0 gitml exp diff
+title 'Two more seeds of each, so that a difference can be told from noise'
+for seed in 8 9; do
+    quietly gitml exp run -S seed=$seed
+    quietly gitml exp run -S seed=$seed -S train.lr=0.0005
+done
+
+title 'What changed, whether it is better, and why'
+expect 0 gitml exp diff plain slow
+
+title 'The same as a page for a browser, and a page of the whole study'
+quietly gitml exp diff plain slow --html comparison.html
+expect 0 gitml report
+
+title 'Is everything that was stored still what it was?'
+expect 0 gitml fsck
 
 title 'Would this repeat an experiment? Exit status 1 says yes'
-expect 1 gitml check -S model.dropout=0.5
-expect 0 gitml check -S model.dropout=0.3
+expect 1 gitml check -S train.lr=0.0005
+expect 0 gitml check -S train.lr=0.001
 
 title 'The branch that you stand on is as it was'
 expect 0 git status --short --branch

@@ -15,13 +15,17 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from docs_commands import cell, commands
+from docs_api import python_api
+from docs_commands import commands
+from docs_contents import contents_fields
+from docs_text import attributes, cell, sentence
 
 from gitml import config, errors
 from gitml.execution import environment
 from gitml.experiment import record
 from gitml.inputs import manifest
 from gitml.outputs import artifact
+from gitml.outputs.tensor_manifest import TensorSummary
 
 TOP = Path(__file__).resolve().parent.parent
 DOCS = TOP / "docs"
@@ -30,7 +34,6 @@ SCHEMA = DOCS / "reference" / "record.schema.json"
 _PART = re.compile(
     r"(<!-- generated: (?P<name>[a-z-]+) -->\n).*?(<!-- end generated -->)", re.DOTALL
 )
-_ATTRIBUTE = re.compile(r"^ {4,8}(?P<name>\w+): (?P<text>.*)$")
 _ROLES = {
     "weights": "Model weights.",
     "metrics": "Files with the last values of metrics (JSON, YAML, TOML, or a CSV's last row).",
@@ -64,11 +67,14 @@ def configuration() -> str:
     """Return the keys of `gitml.yaml` with their meanings and defaults."""
     top = _rows(config.Config, skip=("outputs", "declared", "code_inert"), texts=_TOP)
     top.append(
-        f"| `code.inert` | {_attributes(config.Config)['code_inert']} | `[]` |",
+        f"| `code.inert` | {attributes(config.Config)['code_inert']} | `[]` |",
     )
     outputs = _rows(config.Outputs, prefix="outputs.", texts=_ROLES)
     data = _rows(config.DataSource)
     metrics = _rows(config.MetricGoal, texts={"goal": "What is better.", "primary": _PRIMARY})
+    keep = _rows(config.Keep, prefix="outputs.keep.")
+    retention = _rows(config.Retention)
+    examples = _rows(config.Examples)
     head = ["| key | meaning | default |", "| --- | --- | --- |"]
     parts = [
         *head,
@@ -76,10 +82,29 @@ def configuration() -> str:
         "",
         "### Outputs",
         "",
-        _sentence(config.Outputs),
+        sentence(config.Outputs),
         "",
         *head,
         *outputs,
+        "",
+        "### Which files of a series are kept",
+        "",
+        f"`outputs.keep`: {sentence(config.Keep)}",
+        "",
+        *head,
+        *keep,
+        "",
+        f"Each is a mapping. {sentence(config.Retention)} Without a rule all are stored.",
+        "",
+        *head,
+        *retention,
+        "",
+        "### Where examples are to be seen",
+        "",
+        "`examples` is a pattern of paths such as `data/{id}.png`, or a mapping with these keys:",
+        "",
+        *head,
+        *examples,
         "",
         "### An entry of `data`",
         "",
@@ -109,7 +134,7 @@ _PRIMARY = "Whether this is the metric by which the best experiment is chosen; a
 def _rows(
     kind: type, *, prefix: str = "", skip: tuple[str, ...] = (), texts: dict[str, str] | None = None
 ) -> list[str]:
-    described = {**_attributes(kind), **(texts or {})}
+    described = {**attributes(kind), **(texts or {})}
     rows = []
     for field in msgspec.structs.fields(kind):
         if field.name not in skip:
@@ -136,10 +161,10 @@ def _default(field: msgspec.structs.FieldInfo) -> str:
         return f"`[{', '.join(value)}]`"
     if isinstance(value, dict):
         return "`{}`"
-    if isinstance(value, int):
+    if isinstance(value, int) and value:
         unit, name = max((n, t) for n, t in ((10**9, "GB"), (10**6, "MB")) if value % n == 0)
         return f"`{value // unit} {name}`"
-    return f"`{value}`" if value else "none"
+    return f"`{value}`" if value or (value == 0 and isinstance(value, int)) else "none"
 
 
 def record_fields() -> str:
@@ -147,10 +172,10 @@ def record_fields() -> str:
     _, components = msgspec.json.schema_components([record.Record], ref_template="{name}")
     parts = []
     for kind in _RECORD:
-        described = _attributes(kind)
+        described = attributes(kind)
         schema = components[kind.__name__]
         required = schema.get("required", [])
-        parts += [f"### {kind.__name__}", "", _sentence(kind), ""]
+        parts += [f"### {kind.__name__}", "", sentence(kind), ""]
         parts += ["| field | type | meaning |", "| --- | --- | --- |"]
         for name, found in schema["properties"].items():
             text = described.get(name) or _implied(kind, name)
@@ -158,6 +183,15 @@ def record_fields() -> str:
             parts.append(f"| `{name}` | {_type(found)}{optional} | {cell(text)} |")
         parts.append("")
     return "\n".join(parts)
+
+
+def tensor_fields() -> str:
+    """Return the fields of a line of a tensor manifest."""
+    described = attributes(TensorSummary)
+    described["sketch"] = "Estimates how far two tensors are apart; at most 512 characters."
+    shown = ((name, text.replace("None", "null")) for name, text in described.items())
+    rows = [f"| `{name}` | {cell(text)} |" for name, text in shown]
+    return "\n".join(["| field | meaning |", "| --- | --- |", *rows])
 
 
 def _implied(kind: type, name: str) -> str:
@@ -213,7 +247,8 @@ def module_map() -> str:
     """Return the packages with the first line of each module."""
     parts = []
     for folder in _packages():
-        parts += [f"### `gitml/{folder.name}/`", "", _first_line(folder / "__init__.py"), ""]
+        name = folder.relative_to(TOP).as_posix()
+        parts += [f"### `{name}/`", "", _first_line(folder / "__init__.py"), ""]
         parts += ["| module | is for |", "| --- | --- |"]
         parts += [f"| `{path.name}` | {cell(_first_line(path))} |" for path in _modules(folder)]
         parts.append("")
@@ -222,8 +257,8 @@ def module_map() -> str:
 
 def _packages() -> list[Path]:
     below = ["git", "storage", "inputs", "execution", "outputs", "experiment", "history"]
-    above = ["comparison", "operations", "views", "cli"]
-    return [TOP / "gitml" / name for name in below + above]
+    above = ["comparison/statistics", "comparison", "operations", "views", "views/report"]
+    return [TOP / "gitml" / name for name in (*below, *above, "cli", "api")]
 
 
 def _modules(folder: Path) -> list[Path]:
@@ -235,24 +270,6 @@ def _first_line(path: Path) -> str:
 
     text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
     return text.split("\n\n")[0].replace("\n", " ")
-
-
-def _sentence(kind: type) -> str:
-    return " ".join((kind.__doc__ or "").split("\n\n")[0].split())
-
-
-def _attributes(kind: type) -> dict[str, str]:
-    """Return the texts of the section `Attributes:` of a docstring, by name."""
-    _, _, section = (kind.__doc__ or "").partition("Attributes:\n")
-    found: dict[str, str] = {}
-    name = ""
-    for line in section.splitlines():
-        if start := _ATTRIBUTE.match(line):
-            name = start["name"]
-            found[name] = start["text"]
-        elif name and line.strip():
-            found[name] += " " + line.strip()
-    return found
 
 
 def schema() -> str:
@@ -272,6 +289,9 @@ PARTS: dict[str, Callable[[], str]] = {
     "variables": variables,
     "errors": error_family,
     "modules": module_map,
+    "python-api": python_api,
+    "tensors": tensor_fields,
+    "contents": contents_fields,
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import click
+from docs_text import cell
 
 from gitml.cli.lazy import ExampleCommand
 from gitml.cli.main import root
@@ -82,8 +83,3 @@ def _options(command: click.Command, ctx: click.Context) -> str:
     if not rows:
         return ""
     return "\n".join(["| option | means |", "| --- | --- |", *rows]) + "\n"
-
-
-def cell(text: str) -> str:
-    """Return text for a cell of a table."""
-    return " ".join(text.split()).replace("|", "\\|")

@@ -40,6 +40,7 @@ _MARK = "\x1e"
 # What bash says of a command that was killed, when it runs a script.
 _KILLED = re.compile(r"^\S+: line \d+: +\d+ Killed .*$", re.MULTILINE)
 _MASKS = (
+    (re.compile(r"│.*"), "│"),  # a row of a chart
     (re.compile(rf"\b(?:{'|'.join(_ADJECTIVES)})-(?:{'|'.join(_NOUNS)})\b"), "<name>"),
     (re.compile(r"\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?Z?)?)?"), "<time>"),
     (re.compile(r"\b\d+(?:\.\d+)? (?:ms|s|min|h)\b"), "<time>"),

@@ -104,11 +104,14 @@ def test_documented_json_keys_are_real(project: Any) -> None:
         "gitml check --since": project.json("check", "--since", "main", "--allow-unpushed"),
         "gitml exp show --inputs": project.json("exp", "show", "two", "--inputs"),
         "gitml exp rerun": project.json("exp", "rerun", "one", "--dry-run"),
+        "gitml fsck": json.loads(project.gitml("fsck", "--json", status=None).stdout),
+        "gitml gc": project.json("gc", "--dry-run"),
         "gitml doctor": json.loads(project.gitml("doctor", "--json", status=None).stdout),
         "gitml init": project.json("init"),
     }
     assert not project.json("exp", "recover")
     explained = project.json("check", "-S", "lr=0.3", "--explain")["explanation"]
+    found["The contents"] = found["gitml exp diff"]["contents"]
     found["The explanation"] = {*explained, *explained["nearest"][0]["differences"][0]}
     # Those of `gitml exp show` are the record's, and `explanation` comes with `--explain`.
     loose = ("gitml exp show", "gitml exp note, tag and hide")
