@@ -35,12 +35,14 @@ def record_experiment(
     message: str,
     *,
     sign: bool,
+    config: Mapping[str, str] | None = None,
     release: str = "",
 ) -> str:
     """Land an experiment's commit on its study and return the commit's id.
 
     Its first parent is the study's line, its second the base (none in a repository without
-    commits). The reference `release`, if given, is deleted in the same transaction.
+    commits). The reference `release`, if given, is deleted in the same transaction. With Git's
+    configuration fewer processes are started.
 
     Raises:
         ContentionError: if the branch could not be won within a minute.
@@ -54,7 +56,12 @@ def record_experiment(
         branch_of(study),
         lambda: _begin(repository, study),
         lambda tip: commit_tree(
-            repository.git, tree, [tip, *([base] if base else [])], message, sign=sign
+            repository.git,
+            tree,
+            [tip, *([base] if base else [])],
+            message,
+            sign=sign,
+            config=config,
         ),
         f"gitml: {name}",
         release,

@@ -7,13 +7,14 @@ import os
 import random
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from gitml import faults
 from gitml.errors import ContentionError, RepositoryError
 from gitml.git.command import DURABLE, Git, GitFailed
+from gitml.git.loose_commit import write_commit
 from gitml.git.repository import Repository
 
 GIVE_UP_SECONDS = 60.0
@@ -28,15 +29,26 @@ _LOCK = re.compile(r"Unable to create '(.+\.lock)': File exists", re.DOTALL)
 
 
 def commit_tree(
-    git: Git, tree: str, parents: Sequence[str], message: str, *, sign: bool = False
+    git: Git,
+    tree: str,
+    parents: Sequence[str],
+    message: str,
+    *,
+    sign: bool = False,
+    config: Mapping[str, str] | None = None,
 ) -> str:
     """Make a commit object and return its id.
 
-    `git commit-tree` ignores `commit.gpgSign`, so the caller says whether to sign.
+    `git commit-tree` ignores `commit.gpgSign`, so the caller says whether to sign. Where Git's
+    configuration is known, a commit that isn't signed needs no process.
 
     Raises:
         GitFailed: if the identity is missing or signing fails.
     """
+    if config is not None and not sign:
+        written = write_commit(git, tree, parents, message, config)
+        if written is not None:
+            return written
     arguments = ["commit-tree", tree]
     for parent in parents:
         arguments += ["-p", parent]

@@ -83,6 +83,7 @@ def _record(
         record.base,
         compose(record, run.telling),
         sign=project.signs,
+        config=project.git_config,
         release=anchor(entry),
     )
     close_run(project, entry, run, released=True)
