@@ -28,14 +28,17 @@ def places_kept(values: Sequence[float], most: int) -> Sequence[int]:
     if most < _KEPT:
         return (0, count - 1)
     finite = _is_finite(values)
-    kept = _KEPT if finite or most < _KEPT_ODD else _KEPT_ODD
-    stretches = most // kept
+    odd = 0 if finite else sum(not math.isfinite(value) for value in values)
+    # A few values that aren't finite make only the stretches that they are in longer.
+    stretches = most // _KEPT
+    if odd and most >= _KEPT_ODD:
+        stretches = max(most // _KEPT_ODD, (most - (_KEPT_ODD - _KEPT) * odd) // _KEPT)
     found: list[int] = []
     for number in range(stretches):
         start = number * count // stretches
         stop = (number + 1) * count // stretches
         stretch = list(values[start:stop])
-        found += _of_stretch(stretch, start, finite=finite, odd=kept == _KEPT_ODD)
+        found += _of_stretch(stretch, start, finite=finite, odd=odd > 0 and most >= _KEPT_ODD)
     return found
 
 

@@ -13,7 +13,7 @@ from gitml.comparison.spacing import Spacing, spacing_of
 from gitml.outputs.history_columns import Points
 
 # Of one curve, and of all curves of a comparison together.
-MOST_POINTS = 500
+MOST_POINTS = 1000
 FEWEST_POINTS = 100
 ALL_POINTS = 250_000
 

@@ -80,10 +80,22 @@ def _plotly_loads(tree: dict[str, Any]) -> str:
         source = node.get("source")
         if isinstance(source, str) and source and not source.startswith("data:"):
             return source[:_SHOWN]
-        kind = node.get("type")
+    # What a template has for maps draws none: every figure of plotly.express has such a template.
+    for trace in traces_of(tree):
+        kind = trace.get("type")
         if isinstance(kind, str) and _MAPS.fullmatch(kind):
             return f"maps for {kind}"
     return ""
+
+
+def traces_of(tree: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield what a figure of plotly draws, at first and in its frames."""
+    frames = tree.get("frames")
+    for holder in (tree, *(frames if isinstance(frames, list) else ())):
+        found = holder.get("data") if isinstance(holder, dict) else None
+        yield from (
+            trace for trace in (found if isinstance(found, list) else ()) if isinstance(trace, dict)
+        )
 
 
 def _objects(tree: Any) -> Iterator[dict[str, Any]]:

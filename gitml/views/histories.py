@@ -132,20 +132,24 @@ def _chart(item: HistoryComparison, titles: Sequence[str], width: int, *, plain:
 def _notes(shown: Sequence[HistoryComparison], titles: Sequence[str]) -> Iterator[str]:
     first = shown[0]
     name = values.escape(first.metric)
-    if first.parted is not None and _began_alike(first, first.parted):
+    if first.parted is not None and began_alike(first):
         where = values.number(first.parted)
         yield f"{name}: the curves are equal at first, and differ from step {where} on."
     yield from dict.fromkeys(values.escape(item.note) for item in shown if item.note)
-    told = (line for item in shown for line in _oddities(item, titles))
+    told = (line for item in shown for line in oddities(item, titles))
     yield from [line for line, _ in zip(told, range(_NOTES), strict=False)]
 
 
-def _began_alike(item: HistoryComparison, parted: float) -> bool:
+def began_alike(item: HistoryComparison) -> bool:
     """Whether curves are equal at more than the first step, where all models know nothing yet."""
+    parted = item.parted
+    if parted is None:
+        return False
     return sum(step < parted for curve in item.curves[:1] if curve for step in curve.steps) > 1
 
 
-def _oddities(item: HistoryComparison, titles: Sequence[str]) -> Iterator[str]:
+def oddities(item: HistoryComparison, titles: Sequence[str]) -> Iterator[str]:
+    """Yield what is odd about each curve of a metric: NaN, missing steps, repeated ones."""
     for title, curve in zip(titles, item.curves, strict=True):
         if curve is None:
             continue

@@ -16,11 +16,15 @@ from typing import Any
 
 import msgspec
 
-from gitml.comparison.specifications import decode, strict, wants_network
+from gitml.comparison.specifications import decode, strict, traces_of, wants_network
 from gitml.views.report.embed import media_of
 
 MAX_BYTES = 8 << 20
 INSTALL = "Install gitml[report] to see it: pip install 'gitml[report]'"
+# plotly.js draws these by programs that it makes as it goes, which a page with a policy forbids.
+# plotly.express has the first one for more than a thousand points; drawn otherwise it looks alike.
+_WITHOUT_EVAL = {"scattergl": "scatter", "scatterpolargl": "scatterpolar"}
+_EVAL = frozenset({"parcoords", "splom"})
 
 
 class Rendered(msgspec.Struct, frozen=True):
@@ -71,6 +75,15 @@ def render_all(plots: Sequence[tuple[str, bytes]]) -> list[Rendered]:
     return [
         _vega(*drawings[place]) if isinstance(one, dict) else one for place, one in enumerate(found)
     ]
+
+
+def needs_eval(content: bytes) -> bool:
+    """Return whether plotly's JSON has traces that are drawn only where a page allows `eval`."""
+    tree = decode(content)
+    return isinstance(tree, dict) and any(
+        isinstance(kind, str) and kind in _EVAL
+        for kind in (trace.get("type") for trace in traces_of(tree))
+    )
 
 
 def plotly_script() -> str:
@@ -127,6 +140,10 @@ def _specification(kind: str, content: bytes) -> Rendered | dict[str, Any]:
 def _figure(tree: dict[str, Any]) -> Rendered:
     if not plotly_is_there():
         return Rendered(note=f"{INSTALL}.")
+    for trace in traces_of(tree):
+        kind = trace.get("type")
+        if isinstance(kind, str) and kind in _WITHOUT_EVAL:
+            trace["type"] = _WITHOUT_EVAL[kind]
     taken = {name: tree[name] for name in ("data", "layout", "frames") if name in tree}
     # No `<` is left, so the text can't end the element that it is in.
     text = json.dumps(taken).replace("<", "\\u003c")

@@ -40,6 +40,13 @@ def test_a_spike_of_one_step_in_a_million_survives() -> None:
     assert 765_432 in places_kept(values, 500)
 
 
+def test_one_value_that_is_none_takes_no_room_from_the_others() -> None:
+    values = [math.sin(n) for n in range(10_000)]
+    whole = len(places_kept(values, 400))
+    values[5_000] = math.nan
+    assert len(places_kept(values, 400)) >= whole - 4
+
+
 def test_a_short_curve_stays_as_it_is() -> None:
     assert list(places_kept([1.0, 2.0, 3.0], 3)) == [0, 1, 2]
     assert list(places_kept(range(10), 2)) == [0, 9]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from gitml.comparison.contents import Contents, PlotComparison
 from gitml.views.report import html, overview
 from tests.promises.browser import Browser, browser, program
 from tests.views.report import many, names, scenes
@@ -113,6 +115,85 @@ def test_a_comparison_reacts(window: Browser, pages: dict[str, Path]) -> None:
     assert_quiet(window)
 
 
+def test_a_stretch_of_the_steps_is_dragged_typed_and_let_go(
+    window: Browser, pages: dict[str, Path]
+) -> None:
+    window.open(pages["comparison"], 1280)
+    ends = "[...document.querySelectorAll('#curve-tools input.end')].map(end => end.value)"
+    line = "document.querySelector('#curve-charts path.curve').getAttribute('d')"
+    whole = window.run(line)
+    box = window.run(
+        "(() => { const chart = document.querySelector('.plotted svg'); chart.scrollIntoView({behavior: 'instant'});"
+        " const box = chart.getBoundingClientRect(); return [box.left, box.top + 90, box.width]; })()"
+    )
+    window.point("mousePressed", box[0] + box[2] * 0.25, box[1], "left")
+    window.point("mouseMoved", box[0] + box[2] * 0.5, box[1], "left")
+    assert window.run("document.querySelectorAll('.stretch').length") == 1
+    window.point("mouseReleased", box[0] + box[2] * 0.5, box[1], "left")
+    settle(window)
+    first, last = map(float, window.run(ends))
+    assert 8 < first < 14 and 18 < last < 24
+    assert window.run(line) != whole
+    assert window.run("document.querySelectorAll('#curve-charts [clip-path]').length") == 3
+    window.run(
+        "document.querySelector('.plotted svg').dispatchEvent(new KeyboardEvent('keydown', {key: 'Escape'}))"
+    )
+    settle(window)
+    assert window.run(ends) == ["", ""]
+    assert window.run(line) == whole
+    window.run(
+        "(() => { const end = document.querySelector('#curve-tools input.end'); end.value = 30;"
+        " end.dispatchEvent(new Event('change')); })()"
+    )
+    settle(window)
+    assert window.run(line) != whole
+    click(window, "#curve-tools .stretched button")
+    assert window.run(line) == whole
+    click(window, "#curve-tools label:nth-of-type(3) input")
+    assert window.run(line) != whole
+    assert_quiet(window)
+
+
+def test_a_phone_shows_what_changed_without_scrolling_sideways(
+    window: Browser, pages: dict[str, Path]
+) -> None:
+    window.open(pages["comparison"], 390)
+    cells = (
+        "[...document.querySelectorAll('table.metrics tbody tr:first-child > *')]"
+        ".filter(cell => cell.textContent && cell.getClientRects().length)"
+        ".map(cell => cell.getBoundingClientRect().right)"
+    )
+    rights = window.run(cells)
+    assert len(rights) >= 6
+    assert max(rights) <= 390
+
+
+def test_figures_of_plotly_are_drawn_and_do_only_what_they_may(
+    window: Browser, tmp_path: Path
+) -> None:
+    pytest.importorskip("plotly")
+    evil = '<a href="javascript:alert(1)">evil</a><img src=x onerror=alert(2)>'
+    template = {"data": {"scattermap": [{"type": "scattermap"}]}, "layout": {}}
+    figures = {
+        "cloud": {"type": "scattergl", "mode": "markers", "x": [1, 2], "y": [2, 1], "text": evil},
+        "lines": {"type": "parcoords", "dimensions": [{"label": "a", "values": [1, 2]}] * 2},
+    }
+    for name, trace in figures.items():
+        layout = {"title": {"text": evil}, "template": template}
+        content = json.dumps({"data": [trace], "layout": layout}).encode()
+        plot = PlotComparison(f"plots/{name}.plotly.json", "plotly", "changed", (content, content))
+        text = html(scenes.comparison(contents=Contents(plots=(plot,))))
+        assert ("unsafe-eval" in text[:4000]) == (name == "lines")
+        (tmp_path / f"{name}.html").write_text(text, encoding="utf-8")
+    window.open(tmp_path / "cloud.html", 1280)
+    until(window, "document.querySelectorAll('.plotly-figure .point').length === 4")
+    assert (
+        window.run("document.querySelectorAll('main [href^=javascript], main [onerror]').length")
+        == 0
+    )
+    assert_quiet(window)
+
+
 def test_tables_sort_pictures_slide_and_examples_filter(
     window: Browser, pages: dict[str, Path]
 ) -> None:
@@ -192,14 +273,11 @@ def test_an_overview_is_narrowed_by_words_and_by_dragging(
         "(() => { const search = document.querySelector('input[type=search]');"
         " search.value = 'train.optimizer=sgd accuracy>0.95'; search.dispatchEvent(new Event('input')); })()"
     )
-    until(window, TOLD)
-    rows = window.run(passing)
-    assert rows
-    assert all("sgd" in row for row in rows)
+    until(window, f"{TOLD} && {passing}.every(text => text.includes('sgd'))")
+    assert window.run(passing)
     assert window.run(painted) < full
     click(window, "#experiments-tools button")
-    until(window, f"!({TOLD})")
-    assert len(window.run(passing)) == 50
+    until(window, f"!({TOLD}) && {passing}.length === 50")
     box = window.run(
         "(() => { document.querySelector('#parallel').scrollIntoView({behavior: 'instant'});"
         " const box = document.querySelector('.handle').getBoundingClientRect();"
@@ -211,6 +289,24 @@ def test_an_overview_is_narrowed_by_words_and_by_dragging(
     window.point("mouseReleased", box[0], box[1] + box[2] / 3, "left")
     until(window, TOLD)
     assert window.run("document.querySelectorAll('#scatter-chart .spot.out').length") > 10
+    assert_quiet(window)
+
+
+def test_an_axis_is_narrowed_with_the_keyboard(window: Browser, pages: dict[str, Path]) -> None:
+    window.open(pages["overview"], 1280)
+    handle = "document.querySelector('#parallel .handle')"
+    assert window.run(f"{handle}.getAttribute('aria-valuetext')") == "everything"
+    press = (
+        f"(key, shiftKey = false) => {handle}.dispatchEvent("
+        "new KeyboardEvent('keydown', {key, shiftKey, bubbles: true}))"
+    )
+    window.run(f"[1, 2, 3, 4].forEach(() => ({press})('ArrowDown'))")
+    until(window, "document.querySelector('#parallel-tools .told').textContent.includes('of 120')")
+    ends = window.run(f"{handle}.getAttribute('aria-valuetext')").split(" to ")
+    assert float(ends[0]) < float(ends[1])
+    window.run(f"({press})('Escape')")
+    until(window, f"!({TOLD})")
+    assert window.run(f"{handle}.getAttribute('aria-valuetext')") == "everything"
     assert_quiet(window)
 
 

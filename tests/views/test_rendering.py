@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from gitml.views import rendering, vega
-from gitml.views.rendering import plotly_script, render, render_all
+from gitml.views.rendering import needs_eval, plotly_script, render, render_all
 
 LITE = "https://vega.github.io/schema/vega-lite/v5.json"
 VEGA = "https://vega.github.io/schema/vega/v5.json"
@@ -103,6 +103,23 @@ def test_plotly_figures_that_load_maps_or_images_are_refused() -> None:
     ):
         found = render("plotly", dumped(figure))
         assert found.media == "" and "would load" in found.note
+
+
+def test_what_the_template_of_every_express_figure_has_for_maps_loads_nothing() -> None:
+    template = {"data": {"scattermap": [{"type": "scattermap"}], "choropleth": []}, "layout": {}}
+    bars = [{"type": "bar", "x": ["a"], "y": [1]}]
+    found = render("plotly", dumped({"data": bars, "layout": {"template": template}}))
+    assert found.media == "text/html"
+    in_a_frame = {"data": bars, "frames": [{"data": [{"type": "choropleth"}]}]}
+    assert "maps for choropleth" in render("plotly", dumped(in_a_frame)).note
+
+
+def test_many_points_are_drawn_without_programs_that_are_made_as_they_run() -> None:
+    cloud = dumped({"data": [{"type": "scattergl", "x": [1], "y": [2]}], "layout": {}})
+    assert b'"type": "scatter"' in render("plotly", cloud).content
+    assert not needs_eval(cloud)
+    assert needs_eval(dumped({"data": [{"type": "parcoords", "dimensions": []}]}))
+    assert not needs_eval(b'{"data": [{"type": ["splom"]}]}')
 
 
 def test_the_script_that_draws_plotly_fits_into_an_element() -> None:

@@ -38,25 +38,27 @@ def experiments(comparison: Comparison, titles: Sequence[str]) -> Section:
     heads = [
         Head("experiment"),
         Head("study"),
-        Head("commit"),
         Head("status"),
         Head("started"),
         Head("took", numeric=True),
         Head("author"),
+        Head("commit"),
     ]
     rows = [
         [
             name(titles, place),
             item.study,
-            tag("code", item.commit),
             item.status,
             moment(item.created),
             values.duration(item.seconds),
             item.author,
+            tag("code", item.commit),
         ]
         for place, item in enumerate(comparison.experiments)
     ]
-    return Section("experiments", "Experiments", table("The experiments", heads, rows))
+    return Section(
+        "experiments", "Experiments", table("The experiments", heads, rows, kind="short")
+    )
 
 
 def moment(text: str) -> str:

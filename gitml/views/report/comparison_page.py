@@ -30,6 +30,7 @@ SCRIPTS = (
     "numbers.js",
     "tables.js",
     "linechart.js",
+    "linetools.js",
     "curves.js",
     "pictures.js",
     "start.js",
@@ -64,6 +65,7 @@ def comparison_page(comparison: Comparison, *, command: str, made: str) -> str:
             styles=STYLES,
             scripts=SCRIPTS,
             foreign=plotly_script() if plots.needs_plotly(contents.plots) else "",
+            evaluates=plots.needs_eval(contents.plots),
         )
     )
 
@@ -71,5 +73,5 @@ def comparison_page(comparison: Comparison, *, command: str, made: str) -> str:
 def _data(contents: Contents, titles: list[str]) -> dict[str, Any]:
     return {
         "titles": [values.escape(title) for title in titles],
-        "curves": curves.data(contents.histories),
+        "curves": curves.data(contents.histories, titles),
     }

@@ -17,6 +17,8 @@ _MOST_LABELS = 24
 _SHADES = 9
 _STEPS = 5
 _LISTED = 12
+# Longer numbers make their columns wider than others.
+_SHORT = 3
 
 Matrix = Sequence[Sequence[float]]
 
@@ -79,6 +81,7 @@ def _difference(found: Confusion) -> Markup:
 def _grid(
     title: Markup, labels: Sequence[str], cells: Sequence[Sequence[tuple[str, str]]]
 ) -> Markup:
+    long = any(len(text) > _SHORT for row in cells for _, text in row)
     heads = [tag("th", label, scope="col") for label in labels]
     corner = tag("td", tag("span", "truth \\ predicted", class_="unseen"))
     rows = [
@@ -94,7 +97,7 @@ def _grid(
         tag("caption", title),
         tag("thead", tag("tr", corner, *heads)),
         tag("tbody", *rows),
-        class_="confusion",
+        class_="confusion even" if long else "confusion",
     )
     return tag("div", body, class_="scroll", tabindex=0, role="region", aria_label="Confusion")
 

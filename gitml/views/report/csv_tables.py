@@ -24,9 +24,20 @@ def csv_table(content: bytes, alt: str) -> Markup | None:
     if not lines or not lines[0]:
         return None
     width = min(len(lines[0]), _COLUMNS)
-    heads = [Head(title) for title in lines[0][:width]]
     rows = [(line + [""] * width)[:width] for line in lines[1 : _ROWS + 1]]
+    heads = [
+        Head(title, numeric=place > 0 and all(_is_number(row[place]) for row in rows))
+        for place, title in enumerate(lines[0][:width])
+    ]
     more = None
     if len(lines) > _ROWS + 1 or len(lines[0]) > width:
         more = tag("p", f"The first {_ROWS} rows and {_COLUMNS} columns.", class_="soft")
     return join([table(values.cut(alt, 200), heads, rows), more])
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell or "0")
+    except ValueError:
+        return False
+    return True

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from gitml.comparison.downsampling import places_kept
 from gitml.views import values
+from gitml.views.histories import began_alike, oddities
 from gitml.views.report.embed import even, number, numbers
 from gitml.views.report.markup import Markup, join, tag
 from gitml.views.report.page import Section
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 # Of the whole report: about a megabyte.
 _MOST_POINTS = 60_000
-_FEWEST, _MOST = 40, 500
+_FEWEST, _MOST = 40, 1000
 _DIGITS = 5
 _MOST_METRICS = 60
 
@@ -41,7 +42,7 @@ def section(found: Sequence[HistoryComparison], titles: Sequence[str]) -> Sectio
     return Section("curves", "Curves", told, lead)
 
 
-def data(found: Sequence[HistoryComparison]) -> list[dict[str, Any]]:
+def data(found: Sequence[HistoryComparison], titles: Sequence[str]) -> list[dict[str, Any]]:
     """Return what the charts draw."""
     drawn = _drawn(found)
     count = sum(len(_runs(item, place)) for item in drawn for place in range(len(item.curves)))
@@ -51,8 +52,8 @@ def data(found: Sequence[HistoryComparison]) -> list[dict[str, Any]]:
             "metric": values.escape(item.metric),
             "goal": item.goal,
             "stepped": item.stepped,
-            "parted": number(item.parted),
-            "note": values.escape(item.note),
+            "parted": number(item.parted) if began_alike(item) else None,
+            "note": _note(item, titles),
             "series": [
                 {"e": place, "runs": [curve_data(run, most) for run in _runs(item, place)]}
                 for place in range(len(item.curves))
@@ -73,6 +74,11 @@ def curve_data(curve: Curve, most: int) -> dict[str, Any]:
     if curve.run:
         found["run"] = values.escape(curve.run)
     return found
+
+
+def _note(item: HistoryComparison, titles: Sequence[str]) -> str:
+    odd = "; ".join(oddities(item, titles))
+    return " ".join(filter(None, (values.escape(item.note), f"{odd}." if odd else "")))
 
 
 def _drawn(found: Sequence[HistoryComparison]) -> list[HistoryComparison]:

@@ -184,5 +184,5 @@ def _score(value: float | None, score: str) -> str:
         return ""
     if score == "absolute error":
         return f"off by {rounded(value, 3)}"
-    shown = abs(value) if score == "signed confidence" else value
-    return f"{shown:.2f}".replace("-", "−")
+    shown = f"{abs(value) if score == 'signed confidence' else value:.2f}"
+    return "0.00" if shown == "-0.00" else shown.replace("-", "−")

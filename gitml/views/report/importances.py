@@ -58,8 +58,8 @@ def _ranked(found: RankingComparison) -> str:
     parts = [values.plural(found.shared, "shared feature")]
     if found.spearman is not None:
         within = [value for value in (found.within_a, found.within_b) if value is not None]
-        seeds = f" (another seed alone: {min(within):.2f})" if within else ""
-        parts.append(f"rank correlation {found.spearman:.2f}{seeds}")
+        seeds = f" (another seed alone: {_fixed(min(within), 2)})" if within else ""
+        parts.append(f"rank correlation {_fixed(found.spearman, 2)}{seeds}")
     parts += [
         f"{round(overlap.shared * overlap.k)} of the top {overlap.k} are the same"
         for overlap in found.overlaps
@@ -127,6 +127,11 @@ def _shifted(found: AttributionComparison) -> str:
     return f"{'; '.join(parts)}."
 
 
+def _fixed(number: float | None, digits: int) -> str:
+    """Return a number with so many digits behind the point, as a column of them has them."""
+    return values.MISSING if number is None else f"{number:.{digits}f}".replace("-", "−")
+
+
 def _shifts(found: Sequence[Shift]) -> Markup | None:
     if not found:
         return None
@@ -147,8 +152,8 @@ def _shifts(found: Sequence[Shift]) -> Markup | None:
                 height=16,
                 kind="bars",
             ),
-            Cell(rounded(row.change, 3), row.change),
-            Cell(rounded(row.cosine, 3), row.cosine),
+            Cell(_fixed(row.change, 2), row.change),
+            Cell(_fixed(row.cosine, 3), row.cosine),
             tag("code", row.feature),
         ]
         for row in found

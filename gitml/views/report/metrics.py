@@ -12,7 +12,7 @@ from gitml.views import values, verdicts
 from gitml.views.report.drawing import even_axis, whisker
 from gitml.views.report.markup import Markup, join, tag
 from gitml.views.report.page import Section
-from gitml.views.report.sides import name, signed
+from gitml.views.report.sides import colour, name, signed
 from gitml.views.report.tables import Cell, Head, table
 
 if TYPE_CHECKING:
@@ -28,17 +28,19 @@ def section(comparison: Comparison, titles: Sequence[str]) -> Section:
         return Section("metrics", "Metrics", Markup())
     repeated = any(row.repeated is not None for row in rows)
     heads = [Head("metric", sort=True)]
-    heads += [Head(name(titles, place), numeric=True) for place in range(len(titles))]
+    heads += [
+        Head(name(titles, place), numeric=True, kind=colour(place)) for place in range(len(titles))
+    ]
     if len(titles) > 2:
         heads.append(Head("best"))
         body = table("Metrics", heads, [_several(row, titles) for row in rows])
         return Section("metrics", "Metrics", body)
-    heads.append(Head("change", numeric=True))
+    heads.append(Head("change", numeric=True, kind="step"))
     if repeated:
         heads.append(Head("interval of the change", kind="pic"))
-        heads.append(Head("p (Holm)", numeric=True))
+        heads.append(Head("p (Holm)", numeric=True, kind="p"))
     heads.append(Head("", kind="up"))
-    body = table("Metrics", heads, [_pair(row, repeated) for row in rows])
+    body = table("Metrics", heads, [_pair(row, repeated) for row in rows], kind="metrics")
     return Section("metrics", "Metrics", join([body, _remark(comparison)]), _lead(repeated))
 
 

@@ -23,6 +23,7 @@ SCRIPTS = (
     "numbers.js",
     "tables.js",
     "linechart.js",
+    "linetools.js",
     "choices.js",
     "explorer.js",
     "progress.js",
@@ -167,7 +168,12 @@ def _charts(found: Overview) -> tuple[Section, ...]:
             "Each line is an experiment. Drag along an axis to keep a range of it, here and below; "
             "click the axis to let go.",
         ),
-        Section("scatter", "Any value against any other", place("scatter", readout)),
+        Section(
+            "scatter",
+            "Any value against any other",
+            place("scatter", readout),
+            "Point at an experiment to read it; click it to tick it, for its curves.",
+        ),
     ]
     if found.goals.goal:
         sections.insert(0, Section("progress", "Best so far", place("progress")))

@@ -44,6 +44,7 @@ class Page(msgspec.Struct, frozen=True):
         styles: Names of style sheets.
         scripts: Names of scripts, in their order.
         foreign: A library that draws plots, if one is needed: source text.
+        evaluates: Whether that library runs code that it makes as it goes.
     """
 
     title: str
@@ -55,6 +56,7 @@ class Page(msgspec.Struct, frozen=True):
     styles: tuple[str, ...]
     scripts: tuple[str, ...]
     foreign: str = ""
+    evaluates: bool = False
 
 
 def page(found: Page) -> str:
@@ -97,10 +99,11 @@ def _policy(style: str, scripts: Sequence[str], found: Page) -> str:
     """Return what the page may do: run and show what is inside of it, and load nothing."""
     # The library that draws plots writes styles as it goes. They can't load anything either.
     styles = "'unsafe-inline'" if found.foreign else _hash(style)
+    sources = [*map(_hash, scripts), *(["'unsafe-eval'"] if found.evaluates else [])]
     rules = [
         "default-src 'none'",
         f"style-src {styles}",
-        f"script-src {' '.join(map(_hash, scripts))}",
+        f"script-src {' '.join(sources)}",
         "img-src data:",
         "base-uri 'none'",
         "form-action 'none'",

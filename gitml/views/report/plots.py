@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from gitml.views import values
-from gitml.views.rendering import Rendered, render_all
+from gitml.views import rendering, values
+from gitml.views.rendering import Rendered
 from gitml.views.report.csv_tables import csv_table
 from gitml.views.report.embed import image
 from gitml.views.report.flipped import png_width
@@ -58,6 +58,16 @@ def needs_plotly(found: Sequence[PlotComparison]) -> bool:
     return any(item.kind == "plotly" and item.change != "same" for item in found)
 
 
+def needs_eval(found: Sequence[PlotComparison]) -> bool:
+    """Return whether one of these figures is drawn by code that is made as it is drawn."""
+    return any(
+        item.kind == "plotly"
+        and item.change != "same"
+        and any(content is not None and rendering.needs_eval(content) for content in item.contents)
+        for item in found
+    )
+
+
 def _drawn(found: Sequence[PlotComparison], room: Room) -> list[list[Rendered | None]]:
     """Return what each plot looks like in each experiment; all are drawn together."""
     wanted = [
@@ -68,7 +78,7 @@ def _drawn(found: Sequence[PlotComparison], room: Room) -> list[list[Rendered | 
         if content is not None
     ]
     drawn: list[list[Rendered | None]] = [[None] * len(item.contents) for item in found]
-    done = render_all([(kind, content) for _, _, kind, content in wanted])
+    done = rendering.render_all([(kind, content) for _, _, kind, content in wanted])
     for (place, side, _, _), one in zip(wanted, done, strict=True):
         if room.take(one.content):
             drawn[place][side] = one

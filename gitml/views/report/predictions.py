@@ -91,8 +91,13 @@ def _agreement(compared: PredictionComparison, titles: Sequence[str]) -> Markup 
     found = compared.agreement
     if found is None:
         return None
-    often = " gets right more often" if max(compared.runs) > 1 else " gets right"
-    top = max(found.wins, found.losses, 1)
+    several = max(compared.runs) > 1
+    if not found.wins and not found.losses:
+        often = " as often" if several else ""
+        same = f"Both get the same examples right{often}."
+        return tag("div", tag("p", tag("b", same)), _facts(found, compared, titles))
+    often = " gets right more often" if several else " gets right"
+    top = max(found.wins, found.losses)
     axis = Axis(-top, top, 0.0, 100.0)
     middle = axis.at(0.0)
     bar = drawing(
@@ -103,13 +108,6 @@ def _agreement(compared: PredictionComparison, titles: Sequence[str]) -> Markup 
         label=f"{found.losses} lost, {found.wins} won",
         kind="meter",
     )
-    facts = [
-        f"{share(found.churn)} of the predictions differ between a run of each",
-        *_churn(found, titles),
-    ]
-    if found.mcnemar is not None:
-        p = found.mcnemar.p_value
-        facts.append(f"McNemar’s exact test: p {'= ' + rounded(p, 2) if p >= 0.001 else '< 0.001'}")
     return tag(
         "div",
         tag(
@@ -119,9 +117,21 @@ def _agreement(compared: PredictionComparison, titles: Sequence[str]) -> Markup 
             class_="balance",
         ),
         bar,
-        tag("p", f"Of {compared.left.shared:,} examples. {'; '.join(facts)}.", class_="soft"),
+        _facts(found, compared, titles),
         class_="agreement",
     )
+
+
+def _facts(found: Agreement, compared: PredictionComparison, titles: Sequence[str]) -> Markup:
+    between = " between a run of each" if max(compared.runs) > 1 else ""
+    facts = [
+        f"{share(found.churn)} of the predictions differ{between}",
+        *_churn(found, titles),
+    ]
+    if found.mcnemar is not None:
+        p = found.mcnemar.p_value
+        facts.append(f"McNemar’s exact test: p {'= ' + rounded(p, 2) if p >= 0.001 else '< 0.001'}")
+    return tag("p", f"Of {compared.left.shared:,} examples. {'; '.join(facts)}.", class_="soft")
 
 
 def _churn(found: Agreement, titles: Sequence[str]) -> list[str]:

@@ -15,13 +15,13 @@ from gitml.views.report.sides import colour, name, rounded, short, signed
 from gitml.views.report.tables import listing
 
 if TYPE_CHECKING:
-    from gitml.comparison.result import Comparison, Verdict
+    from gitml.comparison.result import Comparison, Metric, Verdict
 
 _HEADLINES = {
     "practically the same": "They are practically the same.",
     "can't tell": "Can’t tell which is better.",
-    "single run": "One run each says nothing about noise.",
 }
+_SINGLE = "One run each says nothing about noise."
 _REPEATS = {
     "identical": "The same experiment, run twice.",
     "equivalent": "The same experiment, run twice.",
@@ -45,7 +45,7 @@ def head(comparison: Comparison, titles: Sequence[str]) -> Markup:
     if len(titles) > 2:
         sentence = tag("p", _MANY, class_="sentence soft")
     if verdict is not None:
-        sentence = tag("p", _sentence(verdict, titles), class_="sentence")
+        sentence = tag("p", _sentence(comparison, verdict, titles), class_="sentence")
     return tag(
         "div",
         tag("p", eyebrow, class_="eyebrow"),
@@ -71,21 +71,43 @@ def _headline(comparison: Comparison, titles: Sequence[str]) -> list[Child]:
     verdict = comparison.verdict
     if verdict is not None and verdict.kind in ("better", "worse"):
         return [tag("span", titles[1], class_=colour(1)), f" is {verdict.kind}."]
+    if verdict is not None and verdict.kind == "single run":
+        return _ahead(comparison, titles) or [_SINGLE]
     if verdict is not None:
         return [_HEADLINES.get(verdict.kind, verdict.kind)]
     if not comparison.comparable:
         return ["Their metrics can’t be compared."]
     if comparison.level in _REPEATS:
         return [_REPEATS[comparison.level]]
-    primary = next((row for row in comparison.metrics if row.primary), None)
+    primary = _primary(comparison)
     if len(titles) > 2 and primary is not None and primary.best is not None:
         best = rounded(_number(primary.values[primary.best]))
         return [titles[primary.best], f" has the best {primary.name}: {best}."]
     return [f"{len(titles)} experiments side by side."]
 
 
-def _sentence(verdict: Verdict, titles: Sequence[str]) -> str:
+def _primary(comparison: Comparison) -> Metric | None:
+    return next((row for row in comparison.metrics if row.primary), None)
+
+
+def _ahead(comparison: Comparison, titles: Sequence[str]) -> list[Child]:
+    """Return which of two single runs has the better number; empty where neither has."""
+    primary = _primary(comparison)
+    if primary is None or primary.better is None:
+        return []
+    side = int(primary.better)
+    return [tag("span", titles[side], class_=colour(side)), " is ahead, by one run each."]
+
+
+def _sentence(comparison: Comparison, verdict: Verdict, titles: Sequence[str]) -> str:
     """Return the sentence without what the headline says already."""
+    if verdict.kind == "single run":
+        primary = _primary(comparison)
+        if primary is None or primary.better is None:
+            return verdict.sentence
+        old, new = (rounded(_number(value), 6) for value in primary.values)
+        told = f"{primary.name} is {new} in {titles[1]} and {old} in {titles[0]}."
+        return f"{told[:1].upper()}{told[1:]} {_SINGLE}"
     said = verdict.sentence
     for start in (f"{titles[1]} is {verdict.kind}: ", "Practically the same: ", "Can't tell: "):
         if said.startswith(start):

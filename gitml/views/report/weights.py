@@ -145,7 +145,9 @@ def _shape(shape: tuple[int, ...] | None, dtype: str | None) -> str:
 
 
 def _cell(value: float | None) -> Cell:
-    return Cell(rounded(value), value)
+    if value is None or not 1e-3 <= abs(value) < 1e4:
+        return Cell(rounded(value), value)
+    return Cell(f"{value:#.4g}".rstrip("."), value)  # with its zeros, for a column
 
 
 def _cosine(value: float | None) -> str:

@@ -10,6 +10,7 @@ const shared = {
   tests: [], // from the words of the search field
   ticked: [], // places of experiments, in the order in which they were ticked
   listeners: [],
+  search: null, // the field whose words narrow, where there is one
 };
 
 const columns = data.values;
@@ -37,6 +38,29 @@ function narrow() {
   }
   shared.passing = passing;
   tell();
+}
+
+/** Let every experiment pass again. */
+function letAllPass() {
+  if (shared.search) shared.search.value = "";
+  shared.tests = [];
+  shared.ranges.clear();
+  narrow();
+}
+
+/** Return what says how many experiments pass, and lets all of them pass again. */
+function passingTools() {
+  const told = el("span", { class: "told", "aria-live": "polite" });
+  const clear = el("button", { type: "button", class: "act", click: letAllPass }, "Show all again");
+  const follow = () => {
+    const all = shared.count.toLocaleString("en");
+    const some = shared.passing < shared.count;
+    told.textContent = some ? `${shared.passing.toLocaleString("en")} of ${all}` : `${all} experiments`;
+    clear.hidden = !some;
+  };
+  onChoice(follow);
+  follow();
+  return [clear, told];
 }
 
 function tick(i, on) {

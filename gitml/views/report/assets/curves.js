@@ -64,14 +64,15 @@ function clockText(seconds) {
 }
 
 function curveCharts() {
-  const host = $("#curve-charts");
-  if (!host || !data.curves.length) return;
+  const plots = $("#curve-charts");
+  if (!plots || !data.curves.length) return;
   const items = data.curves.map((item) => ({
     ...item, series: item.series.map((entry) => ({ ...entry, runs: entry.runs.map(decodeRun) })),
   }));
-  const tools = { smooth: 0, log: false, time: false, runs: "mean", hidden: new Set() };
+  const tools = { smooth: 0, log: false, xlog: false, time: false, range: null, runs: "mean", hidden: new Set() };
   const charts = [];
   const redraw = soon(() => charts.forEach((chart) => chart.draw()));
+  const { nodes, zoom } = lineTools(tools, redraw);
   const hover = (x) => charts.forEach((chart) => chart.hover(x));
   const toggle = (place) => {
     if (!tools.hidden.delete(place)) tools.hidden.add(place);
@@ -80,15 +81,17 @@ function curveCharts() {
   const add = (item) => {
     const box = el("div", { class: "chart" }, el("h3", {}, item.metric));
     if (item.note) box.append(el("p", { class: "soft" }, item.note));
-    host.append(box);
+    plots.append(box);
     const model = () => ({
       series: item.series.map((entry) => oneSeries(entry, item, tools)),
       log: tools.log,
+      xlog: tools.xlog,
+      range: tools.range,
       parted: tools.time ? null : item.parted,
       label: tools.time ? "time" : item.stepped ? "step" : "measurement",
       step: tools.time ? clockText : (x) => digits(x, 6),
     });
-    charts.push(lineChart(box, model, { hover, toggle, title: item.metric }));
+    charts.push(lineChart(box, model, { hover, toggle, zoom, title: item.metric }));
   };
   items.slice(0, FIRST_CHARTS).forEach(add);
   if (items.length > FIRST_CHARTS) {
@@ -96,26 +99,24 @@ function curveCharts() {
       type: "button", class: "act more",
       click: () => { items.slice(FIRST_CHARTS).forEach(add); more.remove(); },
     }, `Show all ${items.length} metrics`);
-    host.after(more);
+    plots.after(more);
   }
-  curveTools($("#curve-tools"), items, tools, redraw);
+  const host = $("#curve-tools");
+  host.append(...nodes, ...curveTools(items, tools, redraw, zoom));
+  host.hidden = false;
 }
 
-function curveTools(host, items, tools, redraw) {
+/** Return the tools for replicates and for time, where there are any. */
+function curveTools(items, tools, redraw, zoom) {
   const runs = items.flatMap((item) => item.series.flatMap((entry) => entry.runs));
-  const change = (name) => (value) => { tools[name] = value; redraw(); };
-  const range = el("input", {
-    type: "range", min: 0, max: 0.98, step: 0.02, value: 0, "aria-label": "Smoothing",
-    input: () => { tools.smooth = Number(range.value); redraw(); },
-  });
-  host.append(labelled("Smoothing", range), labelled("Log scale", check(change("log"))));
+  const found = [];
   if (items.some((item) => item.series.some((entry) => entry.runs.length > 1))) {
     const options = [["mean", "mean and range"], ["each", "each run"], ["one", "this run only"]];
-    host.append(labelled("Replicates", choice(options, change("runs"))));
+    found.push(labelled("Replicates", choice(options, (value) => { tools.runs = value; redraw(); })));
   }
   if (runs.length && runs.every((run) => run.seconds)) {
     const options = [["", "step"], ["time", "time"]];
-    host.append(labelled("Over", choice(options, change("time"))));
+    found.push(labelled("Over", choice(options, (value) => { tools.time = value !== ""; zoom(null); })));
   }
-  host.hidden = false;
+  return found;
 }

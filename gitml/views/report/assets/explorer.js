@@ -14,7 +14,6 @@ function explorer() {
     boxes.set(i, { box, label, row: label.closest("tr") });
   }
   let many = FIRST_ROWS;
-  const told = el("span", { class: "told", "aria-live": "polite" });
   const more = el("button", { type: "button", class: "act more", click: () => { many = Infinity; show(); } });
   const search = el("input", {
     type: "search", placeholder: "name, tag, or lr<0.01", "aria-label": "Filter experiments", size: 24,
@@ -23,16 +22,8 @@ function explorer() {
       narrow();
     }, 120),
   });
-  const clear = el("button", {
-    type: "button", class: "act",
-    click: () => {
-      search.value = "";
-      shared.tests = [];
-      shared.ranges.clear();
-      narrow();
-    },
-  }, "Show all again");
-  host.append(search, clear, told);
+  shared.search = search;
+  host.append(search, ...passingTools());
   table.closest(".scroll").after(more);
 
   function show() {
@@ -50,9 +41,6 @@ function explorer() {
     }
     more.hidden = count <= many;
     more.textContent = `Show all ${count.toLocaleString("en")}`;
-    const all = shared.count.toLocaleString("en");
-    told.textContent = count < shared.count ? `${count.toLocaleString("en")} of ${all}` : `${all} experiments`;
-    clear.hidden = count === shared.count;
   }
 
   table.addEventListener("order", show);

@@ -5,9 +5,9 @@ const CHART_HEIGHT = 250;
 /**
  * Make a chart in `host`; returns {draw, hover}.
  *
- * `model()` returns {series, log, label, parted, xlog, step}: each of the series has a name, a
- * place (its colour), xs, ys, and may have raw, band {lows, highs}, others [{xs, ys}], best [x, y],
- * hidden.
+ * `model()` returns {series, log, label, parted, xlog, range, step}: each of the series has a name,
+ * a place (its colour), xs, ys, and may have raw, band {lows, highs}, others [{xs, ys}],
+ * best [x, y], hidden. `range` is the stretch of x that is shown; null for all of it.
  */
 function lineChart(host, model, events = {}) {
   const legend = el("ul", { class: "legend" });
@@ -21,6 +21,7 @@ function lineChart(host, model, events = {}) {
     state = paint(plot, model(), width, events.title || "");
     fillLegend(legend, state, events.toggle);
     listen(state, events.hover || hover);
+    if (events.zoom) dragStretch(state, events.zoom);
   };
 
   function hover(x) {
@@ -35,7 +36,7 @@ function lineChart(host, model, events = {}) {
       const value = one.ys[at];
       if (value === null || value === undefined) continue;
       one.output.textContent = digits(value);
-      if (!state.y.log || value > 0) {
+      if (fits(state.y, value) && fits(place, one.xs[at]) && inside(state, one.xs[at])) {
         const mark = { cx: place(one.xs[at]), cy: state.y(value), r: 4, class: `mark ${tint(one.place)}` };
         cross.append(svg("circle", mark));
       }
@@ -52,13 +53,23 @@ function lineChart(host, model, events = {}) {
   return { draw, hover };
 }
 
+/** Return the values of lines and bands within a stretch of x. */
+function valuesWithin(lines, range) {
+  const sets = lines.flatMap((one) => [one.ys, ...(one.band ? [one.band.lows, one.band.highs] : [])]
+    .map((ys) => [one.xs, ys]));
+  if (!range) return sets.flatMap(([, ys]) => ys);
+  return sets.flatMap(([xs, ys]) => ys.filter((_, at) => xs[at] >= range[0] && xs[at] <= range[1]));
+}
+
+const inside = (state, x) => x >= state.x.low && x <= state.x.high;
+
 function paint(plot, shown, width, title) {
   const visible = shown.series.filter((one) => !one.hidden);
   const lines = visible.flatMap((one) => [one, ...(one.others || [])]);
-  const ys = lines.flatMap((one) => one.ys).concat(
-    visible.flatMap((one) => (one.band ? [...one.band.lows, ...one.band.highs] : [])));
-  const [low, high] = extent(ys, shown.log);
-  const [first, last] = extent(lines.flatMap((one) => one.xs), shown.xlog, 0);
+  const whole = extent(lines.flatMap((one) => one.xs), shown.xlog, 0);
+  const stretch = stretchOf(shown.range, whole);
+  const [low, high] = extent(valuesWithin(lines, stretch), shown.log);
+  const [first, last] = stretch || whole;
   const marks = shown.log ? logTicks(low, high, 5) : ticks(low, high, 5);
   const left = 10 + Math.max(...marks.map((value) => digits(value).length)) * 7.2;
   const [top, right, bottom] = [10, width - 14, CHART_HEIGHT - 26];
@@ -68,27 +79,39 @@ function paint(plot, shown, width, title) {
   const drawing = svg("svg", {
     width, height: CHART_HEIGHT, viewBox: `0 0 ${width} ${CHART_HEIGHT}`, role: "img", tabindex: 0, "aria-label": `${title}, chart over ${shown.label}`,
   }, grid(marks, x, y, { left, right, top, bottom, label: shown.label, step: shown.step }));
-  if (shown.parted !== null && shown.parted !== undefined) {
+  if (Number.isFinite(shown.parted) && fits(x, shown.parted) && shown.parted >= first && shown.parted <= last) {
     const at = x(shown.parted);
     const anchor = at > (left + right) / 2 ? "end" : "start";
     drawing.append(
       svg("line", { x1: at, x2: at, y1: top, y2: bottom, class: "parted" }),
       svg("text", { x: at + (anchor === "end" ? -5 : 5), y: bottom - 6, "text-anchor": anchor }, "equal until here"));
   }
-  for (const one of visible) drawing.append(drawSeries(one, x, y));
-  drawing.append(cross);
+  const frame = svg("g", {}, ...visible.map((one) => drawSeries(one, x, y)));
+  drawing.append(stretch ? clipped(frame, { left, right, top, bottom }) : frame, cross);
+  const focused = plot.contains(document.activeElement);
   plot.replaceChildren(drawing);
+  if (focused) drawing.focus();
   return { drawing, cross, x, y, left, right, top, bottom, series: shown.series, step: shown.step, lines };
 }
 
-function grid(marks, x, y, { left, right, top, bottom, label, step }) {
+let clips = 0;
+
+/** Cut what goes beyond the frame: a line goes on outside of a stretch. */
+function clipped(group, { left, right, top, bottom }) {
+  clips += 1;
+  const area = svg("rect", { x: left, y: top - 6, width: right - left, height: bottom - top + 12 });
+  group.setAttribute("clip-path", `url(#clip-${clips})`);
+  return svg("g", {}, svg("clipPath", { id: `clip-${clips}` }, area), group);
+}
+
+function grid(marks, x, y, { left, right, top, bottom, label, step, room = 72 }) {
   const found = svg("g");
   for (const value of marks) {
     found.append(
       svg("line", { x1: left, x2: right, y1: y(value), y2: y(value), class: "grid" }),
       svg("text", { x: left - 7, y: y(value) + 4, "text-anchor": "end" }, digits(value)));
   }
-  const about = Math.max(2, Math.floor((right - left) / 110));
+  const about = Math.max(2, Math.floor((right - left) / room));
   const places = scaleTicks(x, about).filter((value) => x(value) < right - label.length * 7 - 24);
   for (const value of places) {
     found.append(svg("text", { x: x(value), y: bottom + 18, "text-anchor": "middle" }, step(value)));
@@ -107,11 +130,11 @@ function drawSeries(one, x, y) {
   }
   if (one.raw) group.append(svg("path", { d: linePath(one.xs, one.raw, x, y), class: "faint" }));
   group.append(svg("path", { d: linePath(one.xs, one.ys, x, y), class: "curve" }));
-  const known = one.ys.flatMap((value, at) => (value === null ? [] : [at]));
+  const known = one.ys.flatMap((value, at) => (fits(y, value) && fits(x, one.xs[at]) ? [at] : []));
   if (known.length === 1) {
     group.append(svg("circle", { cx: x(one.xs[known[0]]), cy: y(one.ys[known[0]]), r: 3.5, class: "mark" }));
   }
-  if (one.best && (!y.log || one.best[1] > 0)) {
+  if (one.best && fits(x, one.best[0]) && fits(y, one.best[1])) {
     group.append(svg("circle", { cx: x(one.best[0]), cy: y(one.best[1]), r: 4, class: "mark" }));
   }
   return group;
@@ -133,7 +156,8 @@ function fillLegend(legend, state, toggle) {
 
 function listen(state, hover) {
   const { drawing, x, left, right } = state;
-  const stops = [...new Set(state.lines.flatMap((one) => one.xs))].sort((a, b) => a - b);
+  const stops = [...new Set(state.lines.flatMap((one) => one.xs))]
+    .filter((value) => fits(x, value) && inside(state, value)).sort((a, b) => a - b);
   let at = -1;
   const point = (event) => {
     const place = event.clientX - drawing.getBoundingClientRect().left;

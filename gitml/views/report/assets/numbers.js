@@ -118,18 +118,19 @@ function smoothed(values, weight) {
   });
 }
 
+/** Whether a value has a place on a scale. */
+const fits = (place, value) => Number.isFinite(value) && (!place.log || value > 0);
+
 /** Return the path of a line; it is broken where a value is missing. */
 function linePath(xs, ys, x, y) {
   let path = "";
   let open = false;
   for (let place = 0; place < xs.length; place += 1) {
-    const value = ys[place];
-    if (value === null || !Number.isFinite(value) || (y.log && value <= 0)
-        || (x.log && xs[place] <= 0)) {
+    if (!fits(y, ys[place]) || !fits(x, xs[place])) {
       open = false;
       continue;
     }
-    path += `${open ? "L" : "M"}${x(xs[place]).toFixed(1)} ${y(value).toFixed(1)}`;
+    path += `${open ? "L" : "M"}${x(xs[place]).toFixed(1)} ${y(ys[place]).toFixed(1)}`;
     open = true;
   }
   return path;
@@ -140,7 +141,7 @@ function bandPath(xs, lows, highs, x, y) {
   const kept = [];
   for (let place = 0; place < xs.length; place += 1) {
     const [low, high] = [lows[place], highs[place]];
-    if (low === null || high === null || (y.log && low <= 0)) continue;
+    if (!fits(y, low) || !fits(y, high) || !fits(x, xs[place])) continue;
     kept.push([x(xs[place]), y(low), y(high)]);
   }
   if (kept.length < 2) return "";

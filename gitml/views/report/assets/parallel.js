@@ -4,6 +4,8 @@ const AXIS_TOP = 46;
 const AXIS_HEIGHT = 300;
 const AXIS_LEAST = 92; // pixels between two axes
 const FIRST_AXES = 7;
+// A finger needs room between the axes to scroll the page.
+const AXIS_REACH = matchMedia("(pointer: coarse)").matches ? 16 : 22;
 const MOST_TEXTS = 24;
 const FEW_NUMBERS = 8;
 
@@ -85,7 +87,7 @@ function axisTools(host, possible, state, draw) {
     }, state.chosen.has(place))));
   }
   list.append(inside);
-  host.append(list);
+  host.append(list, el("span", { class: "passing" }, ...passingTools()));
   host.hidden = false;
 }
 
@@ -111,7 +113,7 @@ function clip(text, most) {
 
 function drawAxes(state, width) {
   const height = AXIS_TOP + AXIS_HEIGHT + 30;
-  const found = svg("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": "Axes" });
+  const found = svg("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": "Axes" });
   const room = state.axes.length > 1 ? state.axes[1].x - state.axes[0].x : width;
   for (const [number, axis] of state.axes.entries()) {
     const { column, x, y } = axis;
@@ -122,21 +124,46 @@ function drawAxes(state, width) {
     axis.range = svg("rect", { x: x - 9, width: 18, y: 0, height: 0, class: "kept" });
     found.append(title, svg("line", { x1: x, x2: x, y1: AXIS_TOP, y2: bottom, class: "tick" }), axis.range);
     const few = fewNumbers(column);
+    // Outside of the lines, as far as there is an outside.
+    const isLast = number > 0 && number === state.axes.length - 1;
+    const beside = { x: isLast ? x + 7 : x - 7, "text-anchor": isLast ? "start" : "end" };
     const marks = column.texts
       ? column.texts.map((text, place) => [place, clip(text, 12)])
       : (few || scaleTicks(y, 5)).map((value) => [value, digits(value)]);
     for (const [value, text] of marks) {
-      found.append(svg("text", { x: x - 7, y: y(value) + 4, "text-anchor": "end", class: "haloed" }, text));
+      found.append(svg("text", { ...beside, y: y(value) + 4, class: "haloed" }, text));
     }
     if (column.v.includes(null)) {
-      found.append(svg("text", { x: x - 7, y: bottom + 24, "text-anchor": "end" }, "none"));
+      found.append(svg("text", { ...beside, y: bottom + 24 }, "none"));
     }
-    const handle = svg("rect", { x: x - 22, width: 44, y: AXIS_TOP - 6, height: AXIS_HEIGHT + 12, class: "handle" });
-    found.append(handle);
-    brush(found, handle, axis);
+    axis.handle = svg("rect", {
+      x: x - AXIS_REACH, width: 2 * AXIS_REACH, y: AXIS_TOP - 6, height: AXIS_HEIGHT + 12, class: "handle",
+      tabindex: 0, role: "slider", "aria-orientation": "vertical", "aria-label": `Range of ${column.title}`,
+    });
+    found.append(axis.handle);
+    brush(found, axis.handle, axis);
+    axis.handle.addEventListener("keydown", (event) => steer(event, axis));
   }
   showRanges(state);
   return found;
+}
+
+/** Move the range of an axis with the arrow keys, or its lower end with Shift; Escape lets go of it. */
+function steer(event, axis) {
+  const step = { ArrowUp: -AXIS_HEIGHT / 20, ArrowDown: AXIS_HEIGHT / 20 }[event.key];
+  const kept = shared.ranges.get(axis.place);
+  if (event.key === "Escape" && shared.ranges.delete(axis.place)) narrow();
+  if (!step) return;
+  event.preventDefault();
+  const [top, bottom] = [AXIS_TOP, AXIS_TOP + AXIS_HEIGHT];
+  let [from, to] = kept ? [axis.y(kept[1]), axis.y(kept[0])] : [top, bottom];
+  if (kept && !event.shiftKey) {
+    const free = Math.min(Math.max(step, top - from), bottom - to);
+    [from, to] = [from + free, to + free];
+  } else if (step < 0 || event.shiftKey) to = Math.min(Math.max(to + step, from + 1), bottom);
+  else from += step;
+  shared.ranges.set(axis.place, [axis.y.back(to), axis.y.back(from)]);
+  narrow();
 }
 
 /** Let a range of an axis be dragged; a click lets go of it. */
@@ -161,13 +188,24 @@ function brush(drawing, handle, axis) {
   handle.addEventListener("pointercancel", () => { from = null; });
 }
 
+/** Return a range in words. */
+function rangeText({ texts }, kept) {
+  if (!kept) return "everything";
+  if (!texts) return kept.map((end) => digits(end)).join(" to ");
+  return texts.filter((_, place) => place >= kept[0] && place <= kept[1]).join(", ") || "nothing";
+}
+
 function showRanges(state) {
   for (const axis of state.axes) {
     const kept = shared.ranges.get(axis.place);
+    const { low, high } = axis.y;
+    const now = kept ? (kept[0] + kept[1]) / 2 : (low + high) / 2;
+    const told = { min: low, max: high, now, text: rangeText(axis.column, kept) };
+    for (const [name, value] of Object.entries(told)) axis.handle.setAttribute(`aria-value${name}`, value);
     const [top, bottom] = kept ? [axis.y(kept[1]), axis.y(kept[0])] : [0, 0];
-    const high = Math.max(top, AXIS_TOP - 6);
-    axis.range.setAttribute("y", high);
-    axis.range.setAttribute("height", Math.max(0, Math.min(bottom, AXIS_TOP + AXIS_HEIGHT + 6) - high));
+    const start = Math.max(top, AXIS_TOP - 6);
+    axis.range.setAttribute("y", start);
+    axis.range.setAttribute("height", Math.max(0, Math.min(bottom, AXIS_TOP + AXIS_HEIGHT + 6) - start));
   }
 }
 

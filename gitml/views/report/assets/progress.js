@@ -84,7 +84,7 @@ function progressDrawing(column, tools, width, told) {
   const label = tools.time ? "" : "experiment";
   const found = svg("svg", {
     width, height: PROGRESS_HEIGHT, viewBox: `0 0 ${width} ${PROGRESS_HEIGHT}`, role: "img", "aria-label": `${column.title} of every experiment, and the best so far`,
-  }, grid(marks, x, y, { ...frame, label, step }));
+  }, grid(marks, x, y, { ...frame, label, step, room: tools.time ? 110 : 72 }));
   const clamp = (value) => Math.min(Math.max(y(value), frame.top), frame.bottom);
   const spots = places.map((i) => spotOf(x(over(i)), clamp(column.v[i]), i, 2.6));
   showSpots(spots);
@@ -139,7 +139,7 @@ function listenSpots(drawing, spots, told, shownColumns) {
     }
     return found;
   };
-  drawing.addEventListener("pointermove", (event) => {
+  const tellAbout = (event) => {
     const spot = under(event);
     ring.style.display = spot ? "" : "none";
     if (!spot) return;
@@ -148,7 +148,9 @@ function listenSpots(drawing, spots, told, shownColumns) {
     ring.setAttribute("cy", y);
     const parts = shownColumns.map((column) => `${column.title} ${shownValue(column, i)}`);
     told.textContent = `${data.names[i]}: ${parts.join(", ")}`;
-  });
+  };
+  drawing.addEventListener("pointermove", tellAbout);
+  drawing.addEventListener("pointerdown", tellAbout); // a finger never moves before it is down
   drawing.addEventListener("pointerleave", () => { ring.style.display = "none"; });
   drawing.addEventListener("click", (event) => {
     const spot = under(event);

@@ -6,7 +6,7 @@ function runCharts() {
   const metrics = data.curves.map((item) => ({
     metric: item.metric, runs: new Map(item.runs.map((run) => [run.i, decodeCurve(run)])),
   }));
-  const tools = { metric: 0, smooth: 0, log: false, hidden: new Set() };
+  const tools = { metric: 0, smooth: 0, log: false, xlog: false, range: null, hidden: new Set() };
   const model = () => ({
     series: shared.ticked.map((i, place) => {
       const run = metrics[tools.metric].runs.get(i) || { xs: [], ys: [] };
@@ -17,6 +17,8 @@ function runCharts() {
       };
     }),
     log: tools.log,
+    xlog: tools.xlog,
+    range: tools.range,
     parted: null,
     label: "step",
     step: (x) => digits(x, 6),
@@ -26,18 +28,14 @@ function runCharts() {
     if (!tools.hidden.delete(i)) tools.hidden.add(i);
     chart.draw();
   };
-  const chart = lineChart(host, model, { toggle, title: "Curves" });
-  const range = el("input", {
-    type: "range", min: 0, max: 0.98, step: 0.02, value: 0, "aria-label": "Smoothing",
-    input: () => { tools.smooth = Number(range.value); chart.draw(); },
-  });
+  const { nodes, zoom } = lineTools(tools, soon(() => chart.draw()));
+  const chart = lineChart(host, model, { toggle, zoom, title: "Curves" });
   $("#runs-tools").append(
     labelled("Metric", choice(metrics.map((item, place) => [place, item.metric]), (value) => {
       tools.metric = Number(value);
       chart.draw();
     })),
-    labelled("Smoothing", range),
-    labelled("Log scale", check((on) => { tools.log = on; chart.draw(); })));
+    ...nodes);
   $("#runs-tools").hidden = false;
   onChoice(chart.draw);
 }

@@ -86,7 +86,7 @@ function scatterDrawing(state, width) {
       svg("line", { x1: left, x2: right, y1: y(value), y2: y(value), class: "grid" }),
       svg("text", { x: left - 7, y: y(value) + 4, "text-anchor": "end" }, text));
   }
-  for (const [value, text] of marksOf(one, x, Math.max(2, Math.floor((right - left) / 110)))) {
+  for (const [value, text] of marksOf(one, x, Math.max(2, Math.floor((right - left) / (one.texts ? 110 : 72))))) {
     found.append(svg("text", { x: x(value), y: bottom + 18, "text-anchor": "middle" }, text));
   }
   found.append(svg("text", { x: right, y: bottom + 38, "text-anchor": "end", class: "strong" }, one.title));
