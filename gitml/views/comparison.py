@@ -65,7 +65,7 @@ def sections(
         _rows("Partition", titles, map(_part, comparison.partition), "change"),
         _code(comparison, titles),
         _command(comparison, titles),
-        *contents.artifacts(comparison.contents, titles, everything=everything),
+        *contents.artifacts(comparison.contents, titles, plain=plain, everything=everything),
         _rows("Artifacts", titles, map(_output, comparison.artifacts), "change"),
         _rows("Environment", titles, map(_fact, comparison.environment)),
     ]

@@ -50,13 +50,18 @@ def results(
 
 
 def artifacts(
-    contents: Contents | None, titles: Sequence[str], *, everything: bool = False
+    contents: Contents | None,
+    titles: Sequence[str],
+    *,
+    plain: bool = False,
+    everything: bool = False,
 ) -> list[Section]:
     """Return the sections that belong above the list of artifacts.
 
     Args:
         contents: What artifacts hold.
         titles: Of the experiments.
+        plain: Whether bars are drawn in ASCII.
         everything: Also what is the same, and all rows.
     """
     found: list[Section] = []
@@ -65,11 +70,13 @@ def artifacts(
     if contents.weights:
         from gitml.views import weights
 
-        found += weights.sections(contents.weights, titles)
+        found += weights.sections(contents.weights, titles, plain=plain)
     if contents.importances or contents.explanations:
         from gitml.views import importances
 
-        found += importances.sections(contents.importances, contents.explanations, titles)
+        found += importances.sections(
+            contents.importances, contents.explanations, titles, plain=plain
+        )
     if contents.plots:
         from gitml.views import plots
 

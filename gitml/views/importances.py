@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from gitml.comparison.statistics.wording import count
 from gitml.values import Scalar
 from gitml.views import values
+from gitml.views.curves import bar
 from gitml.views.sheet import Section
 from gitml.views.table import FIXED, Cell, Column, Table
 
@@ -18,13 +19,14 @@ if TYPE_CHECKING:
 
 _SHOWN = 6
 _BAR = 8
-_EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
 def sections(
     importances: Sequence[ComparedImportances],
     explanations: Sequence[ComparedExplanations],
     titles: Sequence[str],
+    *,
+    plain: bool = False,
 ) -> list[Section]:
     """Return the sections for importances and explanations that both experiments have.
 
@@ -32,34 +34,29 @@ def sections(
         importances: Compared importances of features.
         explanations: Compared explanations of single predictions.
         titles: Names of the two experiments.
+        plain: Whether bars are drawn in ASCII.
     """
     names = (values.escape(titles[0]), values.escape(titles[1])) if len(titles) > 1 else ("A", "B")
     found = []
     for one in importances:
         of = f" of {values.escape(one.path)}" if len(importances) > 1 else ""
-        found.append(_importances(one, names, f"Importance{of}"))
+        found.append(_importances(one, names, f"Importance{of}", plain=plain))
     for other in explanations:
         of = f" of {values.escape(other.path)}" if len(explanations) > 1 else ""
         found.append(_explanations(other, names, f"Explanations{of}"))
     return found
 
 
-def bar(share: float, largest: float, columns: int = _BAR) -> str:
-    """Return a bar of Unicode blocks whose length is a share of the largest one."""
-    if not share > 0 or not largest > 0:
-        return ""
-    eighths = max(1, round(min(share / largest, 1.0) * columns * 8))
-    return _EIGHTHS[8] * (eighths // 8) + _EIGHTHS[eighths % 8].strip()
-
-
-def _importances(one: ComparedImportances, names: tuple[str, str], title: str) -> Section:
+def _importances(
+    one: ComparedImportances, names: tuple[str, str], title: str, *, plain: bool
+) -> Section:
     notes = tuple(map(values.escape, one.notes))
     comparison = one.comparison
     if comparison is None:
         return Section(title, lines=notes)
     moved = [row for row in comparison.moved if row.share_change][:_SHOWN]
     largest = max((max(row.share_a, row.share_b) for row in moved), default=0.0)
-    rows = tuple(_moved(row, largest) for row in moved)
+    rows = tuple(_moved(row, largest, plain=plain) for row in moved)
     titles = ("feature", names[0], "", names[1], " ", "change", "rank")
     keeps = (FIXED, FIXED, 60, FIXED, 61, 95, 90)
     columns = (
@@ -74,14 +71,14 @@ def _importances(one: ComparedImportances, names: tuple[str, str], title: str) -
     return Section(title, Table(tuple(columns), rows), tuple(lines))
 
 
-def _moved(row: Moved, largest: float) -> tuple[Cell | Scalar, ...]:
+def _moved(row: Moved, largest: float, *, plain: bool) -> tuple[Cell | Scalar, ...]:
     step = row.share_change
     return (
         Cell(values.escape(row.feature), row.feature),
         Cell(_percent(row.share_a), row.share_a),
-        Cell(bar(row.share_a, largest), ""),
+        Cell(bar(row.share_a, largest, _BAR, plain=plain), ""),
         Cell(_percent(row.share_b), row.share_b),
-        Cell(bar(row.share_b, largest), ""),
+        Cell(bar(row.share_b, largest, _BAR, plain=plain), ""),
         Cell(f"{'+' if step > 0 else '-'}{_percent(abs(step))}", step),
         Cell(f"{_rank(row.rank_a)} → {_rank(row.rank_b)}", ""),
     )

@@ -25,17 +25,20 @@ _ARCHITECTURE = (*_ONE_SIDED, "reshaped", "retyped")
 _UNITS = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
-def sections(found: tuple[WeightsComparison, ...], titles: Sequence[str]) -> list[Section]:
+def sections(
+    found: tuple[WeightsComparison, ...], titles: Sequence[str], *, plain: bool = False
+) -> list[Section]:
     """Return a section for the weights that changed; those that are the same have a line.
 
     Args:
         found: Compared weights of two experiments.
         titles: Names of the two experiments.
+        plain: Whether bars are drawn in ASCII.
     """
     parts: list[Section] = []
     for one in found:
         of = f" of {values.escape(one.path)}" if len(found) > 1 else ""
-        parts += [_head(one, f"Weights{of}"), _blocks(one, f"Blocks{of}")]
+        parts += [_head(one, f"Weights{of}"), _blocks(one, f"Blocks{of}", plain=plain)]
     return parts
 
 
@@ -109,7 +112,7 @@ def _steps(one: WeightsComparison) -> list[str]:
     return lines
 
 
-def _blocks(one: WeightsComparison, title: str) -> Section:
+def _blocks(one: WeightsComparison, title: str, *, plain: bool) -> Section:
     blocks = [block for block in one.blocks if block.relative is not None]
     if not blocks:
         return Section(title)
@@ -125,7 +128,7 @@ def _blocks(one: WeightsComparison, title: str) -> Section:
         for name, keep in zip(names, keeps, strict=True)
     )
     widest = max(len(percent(block.relative or 0.0)) for block in shown)
-    rows = tuple(_row(block, most, widest, exact=one.exact) for block in shown)
+    rows = tuple(_row(block, most, widest, exact=one.exact, plain=plain) for block in shown)
     lines = []
     if len(blocks) > len(shown):
         lines.append(f"The {len(shown)} of {len(blocks):,} that changed most; --json has all.")
@@ -134,12 +137,14 @@ def _blocks(one: WeightsComparison, title: str) -> Section:
     return Section(title, Table(columns, rows), tuple(lines))
 
 
-def _row(block: BlockChange, most: float, widest: int, *, exact: bool) -> tuple[Cell | Scalar, ...]:
+def _row(
+    block: BlockChange, most: float, widest: int, *, exact: bool, plain: bool
+) -> tuple[Cell | Scalar, ...]:
     relative = block.relative or 0.0
     cosine = values.MISSING if block.cosine is None else f"{block.cosine:.{4 if exact else 3}f}"
     cells: list[Cell | Scalar] = [
         Cell(values.escape(block.name), block.name),
-        Cell(bar(relative, most, _BAR), ""),
+        Cell(bar(relative, most, _BAR, plain=plain), ""),
         # Padded here, since tables line up numbers at their points.
         Cell(percent(relative).rjust(widest), ""),
         Cell(cosine, block.cosine),

@@ -152,14 +152,8 @@ def test_importances_have_bars_and_ranks() -> None:
     assert "Only calm-fox has new." in text
     assert "Other seeds alone: 1.00 (brave-otter)" in text
     assert max(map(len, text.splitlines())) <= 80
-
-
-def test_bars_are_as_long_as_their_share() -> None:
-    assert importances.bar(1, 1, 4) == "████"
-    assert importances.bar(0.5, 1, 4) == "██"
-    assert importances.bar(0.001, 1, 4) == "▏"
-    assert importances.bar(0, 1, 4) == importances.bar(1, 0, 4) == ""
-    assert importances.bar(float("nan"), 1, 4) == ""
+    plain = sheet.text(importances.sections([found], [], TITLES, plain=True), width=80)
+    assert "########" in plain and "█" not in plain
 
 
 def test_equal_importances_and_lost_explanations_say_so() -> None:
