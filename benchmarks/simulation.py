@@ -20,7 +20,11 @@ from gitml.comparison.statistics.distributions import normal_cdf
 from gitml.comparison.statistics.intervals import Interval, percentiles
 from gitml.comparison.statistics.joined import Predictions
 from gitml.comparison.statistics.predictions import compare_predictions
-from gitml.comparison.statistics.replicates import Replicates, compare_replicates
+from gitml.comparison.statistics.replicates import (
+    Replicates,
+    compare_replicates,
+    seeds_needed,
+)
 from gitml.comparison.statistics.verdict import judge
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "explanation" / "statistics.md"
@@ -173,6 +177,20 @@ def second_look(repetitions: int, seed: int = 5) -> Share:
             verdict = judge("metric", found)
         wrong += verdict.kind in ("better", "worse")
     return Share(wrong, repetitions)
+
+
+def settled(many: int, effect: float, repetitions: int, seed: int = 10) -> Share:
+    """Return how often there is the right verdict with as many seeds as gitml asks for.
+
+    The runs that it is asked on have exactly the true difference and deviations, so that what is
+    asked for is no matter of luck. All runs that are judged are new ones.
+    """
+    spread = [place - (many - 1) / 2 for place in range(many)]
+    unit = math.sqrt(math.fsum(value * value for value in spread) / (many - 1))
+    first = [value / unit for value in spread]
+    asked = seeds_needed(compare_replicates(first, [value + effect for value in first]))
+    assert asked is not None
+    return power(many + asked, effect, repetitions, seed)[0]
 
 
 def improvement_coverage(
@@ -342,6 +360,11 @@ def _replicate_rows(repetitions: int, few: int) -> Iterable[Row]:
     yield "BCa, 20 + 20 runs, skewed", "covers 95 %", bca_coverage(WORLDS[2], 20, few)
     same = "practically the same, where the difference is the margin, 10 + 10 runs"
     yield same, "at most 2.5 %", wrongly_the_same(10, 1.5, repetitions)
+    for many, effect in ((3, 1.0), (5, 0.8)):
+        asked = (
+            f"{many} + {many} runs {effect:g} deviations apart, and the seeds that gitml asks for"
+        )
+        yield asked, "about 50 % are settled", settled(many, effect, repetitions)
     looks = "3 + 3 runs, then the seeds that gitml asks for, without a difference"
     yield looks, "more than 5 %: two looks", second_look(repetitions)
     for many in (3, 5):

@@ -71,6 +71,9 @@ class Verdict(msgspec.Struct, frozen=True):
         means: As in `Repeated`, and so on.
         more_seeds: About how many more seeds each needs, or `more than 100`, where it can't be
             told.
+        improvement: The share of all pairs (a run of the first, one of the second) in which the
+            second's is better, ties half; None with fewer than five runs of either.
+        improvement_interval: Its interval, from and to.
     """
 
     kind: str
@@ -86,6 +89,8 @@ class Verdict(msgspec.Struct, frozen=True):
     confidence: float | None
     pairs: int = 0
     more_seeds: int | str | None = None
+    improvement: float | None = None
+    improvement_interval: tuple[float, float] | None = None
 
 
 class Gate(msgspec.Struct, frozen=True):

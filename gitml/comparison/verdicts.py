@@ -117,6 +117,7 @@ def _judged(
     primary = judged.primary
     better = {"better": True, "worse": False}.get(primary.kind)
     own = _repeated(primary.comparison, None, better)
+    chance = primary.comparison.improvement if primary.goal else None
     verdict = Verdict(
         kind=primary.kind,
         sentence=primary.sentence,
@@ -131,6 +132,8 @@ def _judged(
         confidence=own.confidence,
         pairs=own.pairs,
         more_seeds=primary.more_seeds,
+        improvement=chance.probability if chance else None,
+        improvement_interval=(chance.interval.low, chance.interval.high) if chance else None,
     )
     return verdict, {**repeated, primary.metric: own}
 

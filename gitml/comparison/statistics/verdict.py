@@ -98,7 +98,7 @@ def judge(
             hint="Use 0 or a positive number in the metric's unit.",
         )
     kind, more = _kind(found, min_effect)
-    sentence = _sentence(kind, metric, found, min_effect, names, more)
+    sentence = _sentence(kind, metric, found, min_effect, names, more) + _chance(found, names)
     return Verdict(kind, sentence, metric, found.goal, min_effect, found, more)
 
 
@@ -218,6 +218,21 @@ def _sentence(
     else:
         advice = f"A difference of this size would need {more} more seeds each."
     return f"Can't tell: {step}, which may be noise ({how}). {advice}"
+
+
+def _chance(found: Replicates, names: tuple[str, str]) -> str:
+    """Return how likely the next run of B beats the next one of A; empty where that isn't known."""
+    improvement = found.improvement
+    if improvement is None or not found.goal:
+        return ""
+    low, share, high = (
+        f"{100 * value:.0f} %"
+        for value in (improvement.interval.low, improvement.probability, improvement.interval.high)
+    )
+    return (
+        f" A run of {names[1]} beats one of {names[0]} in {share} of all pairs "
+        f"({improvement.interval.confidence * 100:g} % interval {low} to {high})."
+    )
 
 
 def _without_interval(metric: str, found: Replicates, names: tuple[str, str]) -> str:

@@ -22,6 +22,7 @@ from benchmarks.simulation import (
     naive_coverage,
     power,
     prediction_coverage,
+    settled,
     wrong_verdicts,
     wrongly_the_same,
 )
@@ -64,6 +65,14 @@ def test_a_true_difference_is_found_as_often_as_theory_says() -> None:
 def test_a_difference_as_large_as_the_margin_is_seldom_called_the_same() -> None:
     share = wrongly_the_same(10, 1.5, REPETITIONS)
     assert share.value <= 0.025 + 4 * share.error
+
+
+@pytest.mark.parametrize(("many", "effect"), [(2, 1.5), (3, 1.0), (5, 0.8)])
+def test_about_as_many_more_seeds_as_asked_for_settle_it_half_of_the_time(
+    many: int, effect: float
+) -> None:
+    share = settled(many, effect, 600)
+    assert share.value == pytest.approx(0.5, abs=4 * share.error + 0.05)
 
 
 @pytest.mark.parametrize("many", [5, 10])

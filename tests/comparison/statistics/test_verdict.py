@@ -75,6 +75,21 @@ def test_noise_is_told_with_the_seeds_that_would_settle_it() -> None:
     assert f"About {found.more_seeds} more seeds each" in found.sentence
 
 
+def test_five_runs_each_tell_how_often_one_beats_the_other() -> None:
+    a, b = [0.1, 0.2, 0.3, 0.4, 0.5], [0.35, 0.45, 0.55, 0.65, 0.75]
+    for goal, share in (("max", "88 %"), ("min", "12 %")):
+        found = verdict(a, b, goal)  # type: ignore[arg-type]
+        chance = found.comparison.improvement
+        assert chance is not None
+        low, high = (f"{100 * end:.0f} %" for end in (chance.interval.low, chance.interval.high))
+        assert found.sentence.endswith(
+            f" A run of brave-otter beats one of calm-owl in {share} of all pairs "
+            f"(95 % interval {low} to {high})."
+        )
+    assert "beats" not in verdict(a, b, "").sentence, "nothing says which is better"
+    assert "beats" not in verdict(a[:4], b).sentence, "too few runs"
+
+
 def test_a_hopeless_difference_needs_more_than_a_hundred_seeds() -> None:
     found = verdict([1.0, 2.0, 3.0], [1.1, 1.9, 3.01])
     assert found.more_seeds == "more than 100"
