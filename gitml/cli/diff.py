@@ -123,13 +123,14 @@ def _show(found: Comparison, form: Form | None, *, everything: bool) -> None:
 
 
 def _write(found: Comparison, page: Path, *, force: bool, shown: bool) -> None:
+    import shlex
+
+    from gitml.cli.report import finish
     from gitml.operations.report_file import write_report
     from gitml.views.report import html
 
-    names = " ".join(one.experiment for one in found.experiments)
-    write_report(page, html(found, command=f"gitml exp diff {names} --html {page}"), force=force)
+    names = [one.experiment for one in found.experiments]
+    command = shlex.join(["gitml", "exp", "diff", *names, "--html", str(page)])
+    write_report(page, html(found, command=command), force=force)
     output.note(f"The report is {page}.")
-    if shown:
-        import webbrowser
-
-        webbrowser.open(page.resolve().as_uri())
+    finish(page, opened=shown)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -71,7 +72,7 @@ def command(
     from gitml.operations.report_file import check_place, write_report
     from gitml.views.report import overview
 
-    path = standing.start / file
+    path = Path(os.path.normpath(standing.start / file))
     check_place(path, force=force)
     with progress("reading") as report:
         found = gather(
@@ -85,15 +86,15 @@ def command(
         )
     output.notes(found.problems)
     write_report(path, overview(found, command=_words(studies, all_studies, where)), force=force)
-    tell(path, opened=opened)
+    output.emit(str(path))
+    finish(path, opened=opened)
     return 0
 
 
-def tell(path: Path, *, opened: bool = False) -> None:
-    """Say where a report was written, and open it in the browser where that was asked."""
+def finish(path: Path, *, opened: bool = False) -> None:
+    """Say what to know about a report that was written, and open it where that was asked."""
     from gitml.operations.report_file import recorded_with_the_next
 
-    output.emit(str(path))
     if recorded_with_the_next(path):
         output.note(
             f"Git doesn't ignore {path.name}, so the next experiment would record it: "

@@ -61,7 +61,7 @@ def flipped(
     if scored:
         lines.append(f"In brackets: {_SCORES.get(flips.score, flips.score)}.")
     if pictures:
-        lines.append(f"{values.plural(pictures, 'picture')} in the report: --html FILE.")
+        lines.append(f"{values.plural(pictures, 'picture')} in the report.")
     title = "Examples that moved" if regression else "Flipped examples"
     return Section(f"{title}{of}", Table(tuple(columns), rows), tuple(lines))
 

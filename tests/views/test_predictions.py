@@ -111,7 +111,7 @@ def test_several_files_are_told_apart() -> None:
 
 def test_pictures_are_pointed_at() -> None:
     picture = Picture("image-1", "image/png", b"")
-    assert "1 picture in the report: --html FILE." in shown(
+    assert "1 picture in the report." in shown(
         compared(run(1, 0.9), run(2, 0.8), pictures=(picture,))
     )
 
