@@ -11,6 +11,8 @@ into every page where it differs.
 - `…` stands for the rest of a line or a part of it; a line that is only `…` stands for any lines.
 - Names of experiments, commit ids, times and decimal numbers may differ.
 - `<!-- file: NAME -->` before a fenced block writes the block to that file first.
+- `<!-- loose -->` before a console block: of what it prints only lines that aren't indented count.
+  So it is where a network is trained, and another processor gives other digits, flips and curves.
 - `<!-- setup: … -->` runs commands that readers don't need to see.
 """
 
@@ -31,7 +33,8 @@ from gitml.experiment.names import _ADJECTIVES, _NOUNS
 TOP = Path(__file__).resolve().parent.parent
 
 _BLOCK = re.compile(
-    r"(?:<!-- file: (?P<file>\S+) -->\n+)?^```(?P<kind>[a-z]*)\n(?P<text>.*?)^```$"
+    r"(?:<!-- (?:file: (?P<file>\S+)|(?P<loose>loose)) -->\n+)?"
+    r"^```(?P<kind>[a-z]*)\n(?P<text>.*?)^```$"
     r"|<!-- setup:(?P<setup>.*?)-->",
     re.MULTILINE | re.DOTALL,
 )
@@ -66,6 +69,7 @@ class Command:
         shown: What the page says that it prints.
         span: Where `shown` stands in the page, as offsets; None for what isn't shown.
         line: Line of the page.
+        loose: Whether indented lines of what it prints may differ.
     """
 
     text: str
@@ -73,6 +77,7 @@ class Command:
     shown: str
     span: tuple[int, int] | None
     line: int
+    loose: bool = False
 
 
 @dataclass(frozen=True)
@@ -100,11 +105,12 @@ def commands_of(page: str) -> list[Command]:
             text = f"mkdir -p \"$(dirname {block['file']})\" && cat > {block['file']} <<'FILE'\n"
             found.append(Command(f"{text}{block['text']}FILE", 0, "", None, line))
         elif block["kind"] == "console":
-            found += _console(block["text"], block.start("text"), line)
+            loose = bool(block["loose"])
+            found += _console(block["text"], block.start("text"), line, loose=loose)
     return found
 
 
-def _console(text: str, offset: int, line: int) -> Iterator[Command]:
+def _console(text: str, offset: int, line: int, *, loose: bool) -> Iterator[Command]:
     lines = text.splitlines(keepends=True)
     number = 0
     while number < len(lines):
@@ -122,9 +128,8 @@ def _console(text: str, offset: int, line: int) -> Iterator[Command]:
             number += 1
         shown = text[start - offset : end - offset]
         status = _STATUS.search(words[-1])
-        yield Command(
-            "\n".join(words), int(status[1]) if status else 0, shown, (start, end), line + first + 1
-        )
+        code = int(status[1]) if status else 0
+        yield Command("\n".join(words), code, shown, (start, end), line + first + 1, loose)
 
 
 def run(commands: list[Command], folder: Path) -> list[Answer]:
@@ -215,11 +220,23 @@ def differences(commands: list[Command], answers: list[Answer]) -> Iterator[str]
                 f"line {command.line}: `{command.text}` ended with {answer.status}, "
                 f"not {command.status}:\n{answer.printed}"
             )
-        elif command.span is not None and not same(command.shown, answer.printed):
+        elif command.span is not None and not _as_shown(command, answer):
             yield (
                 f"line {command.line}: `{command.text}` printed\n{answer.printed}"
                 f"where the page says\n{command.shown}"
             )
+
+
+def _as_shown(command: Command, answer: Answer) -> bool:
+    if command.loose:
+        return same(_outer(command.shown), _outer(answer.printed))
+    return same(command.shown, answer.printed)
+
+
+def _outer(text: str) -> str:
+    """Return the lines that aren't indented."""
+    lines = (line for line in text.splitlines(keepends=True) if line.strip())
+    return "".join(line for line in lines if not line.startswith(" "))
 
 
 def same(shown: str, printed: str) -> bool:
@@ -268,20 +285,22 @@ def renew(page: Path, *, always: bool) -> list[str]:
         for command, answer in reversed(list(zip(commands, answers, strict=True))):
             if command.span is not None:
                 start, end = command.span
-                text = text[:start] + _renewed(command.shown, answer.printed) + text[end:]
+                text = text[:start] + _renewed(command, answer) + text[end:]
         page.write_text(text, encoding="utf-8")
     return wrong
 
 
-def _renewed(shown: str, printed: str) -> str:
+def _renewed(command: Command, answer: Answer) -> str:
     """Return what a command printed; `…` stays where it still stands for something."""
-    if "…" not in shown or not same(shown, printed):
-        return printed
+    if "…" not in command.shown or not _as_shown(command, answer):
+        return answer.printed
     lines = []
-    rest = iter(printed.splitlines())
-    for line in shown.splitlines():
-        if "…" not in line:
-            line = next((found for found in rest if mask(found) == mask(line)), line)
+    rest = answer.printed.splitlines()
+    for line in command.shown.splitlines():
+        places = [at for at, found in enumerate(rest) if mask(found) == mask(line)]
+        if "…" not in line and places:
+            line = rest[places[0]]
+            rest = rest[places[0] + 1 :]
         lines.append(f"{line}\n")
     return "".join(lines)
 

@@ -68,3 +68,12 @@ def test_a_command_that_prints_something_else_is_found(tmp_path: Path) -> None:
     commands = transcripts.commands_of("```console\n$ echo a\nb\n$ true   # exit status 1\n```\n")
     found = list(transcripts.differences(commands, transcripts.run(commands, tmp_path)))
     assert len(found) == 2
+
+
+def test_indented_lines_of_a_loose_block_may_differ(tmp_path: Path) -> None:
+    page = "<!-- loose -->\n```console\n$ printf 'Curves\\n  1\\n\\nPlots\\n'\nCurves\n  2\nPlots\n```\n"
+    commands = transcripts.commands_of(page)
+    assert not list(transcripts.differences(commands, transcripts.run(commands, tmp_path)))
+    other = transcripts.commands_of(page.replace("\nPlots\n", "\nTables\n"))
+    (tmp_path / "other").mkdir()
+    assert list(transcripts.differences(other, transcripts.run(other, tmp_path / "other")))

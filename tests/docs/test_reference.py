@@ -14,8 +14,10 @@ from typing import Any
 
 import click
 import pytest
+from msgspec.structs import fields
 
 from gitml.cli.main import root
+from gitml.comparison import result
 from gitml.config import parse
 
 TOP = Path(__file__).resolve().parents[2]
@@ -118,6 +120,30 @@ def test_documented_json_keys_are_real(project: Any) -> None:
     for command, document in found.items():
         assert documented[command] <= set(document), command
         assert command in loose or documented[command] == set(document), command
+
+
+@pytest.mark.parametrize(
+    ("key", "kind"),
+    [
+        ("experiments", result.Compared),
+        ("metrics", result.Metric),
+        ("params", result.Setting),
+        ("libraries", result.Library),
+        ("data", result.Data),
+        ("code", result.Code),
+        ("partition", result.Part),
+        ("environment", result.Fact),
+        ("artifacts", result.Output),
+        ("verdict", result.Verdict),
+        ("gate", result.Gate),
+    ],
+)
+def test_the_keys_of_a_comparisons_values_are_real(key: str, kind: type) -> None:
+    page = (TOP / "docs" / "reference" / "json-outputs.md").read_text(encoding="utf-8")
+    section = page.partition("\n## gitml exp diff\n")[2].partition("\n## ")[0]
+    row = re.search(rf"^\| `{key}` \|.*?`\{{(.*?)\}}`", section, re.MULTILINE)
+    assert row, key
+    assert set(re.findall(r'"(\w+)"', row[1])) == {field.name for field in fields(kind)}
 
 
 def test_the_record_holds_documented_fields_only(project: Any) -> None:
