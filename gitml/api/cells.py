@@ -6,13 +6,14 @@ floats that aren't finite are spelled `NaN`, `Infinity` and `-Infinity`.
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import math
 from collections.abc import Iterable, Sequence
 from typing import Any, BinaryIO
 
+from gitml.api.given import scalar
+from gitml.outputs.csv_rows import row_writer
 from gitml.values import to_json
 
 _ODD = {"nan": "NaN", "-nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
@@ -30,7 +31,7 @@ class CsvFile:
         self._text = io.TextIOWrapper(
             file, encoding="utf-8", errors="backslashreplace", newline="", write_through=False
         )
-        self._writer = csv.writer(self._text, lineterminator="\n")
+        self._writer = row_writer(self._text)
         self._writer.writerow(header)
 
     def write(self, rows: Iterable[Sequence[str]]) -> None:
@@ -63,7 +64,13 @@ def cell(value: Any) -> str:
     if isinstance(value, float):
         return str(to_json(value)) if not math.isfinite(value) else repr(value)
     if isinstance(value, list | tuple | dict):
-        return json.dumps(value, ensure_ascii=False, default=str)
+        return json.dumps(value, ensure_ascii=False, default=_item)
     if hasattr(value, "isoformat"):
         return str(value.isoformat())
     return str(value)
+
+
+def _item(value: Any) -> Any:
+    """Return what an array or a number of another library in a list is for JSON."""
+    found = scalar(value)
+    return str(value) if found is value else found

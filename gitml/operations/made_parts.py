@@ -12,6 +12,8 @@ from pathlib import Path
 
 import msgspec
 
+from gitml.outputs.csv_rows import row_writer
+
 # Kind → how many columns after the id say what an example is (None: all).
 _JOINED: dict[str, int | None] = {"predictions": 2, "explanations": None}
 _LONGEST_CELL = 1 << 24
@@ -139,7 +141,7 @@ def _line(row: Sequence[str]) -> str:
     if line.count(",") == len(row) - 1 and _QUOTED.isdisjoint(line):
         return f"{line}\n"
     text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\n").writerow(row)
+    row_writer(text).writerow(row)
     return text.getvalue()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import os
 import socket
 from pathlib import Path
@@ -100,6 +102,15 @@ def test_parts_of_a_distributed_run_are_joined_by_id(run: Run) -> None:
     assert paths(stored) == [".gitml/predictions/p.csv"] and not stored.warnings
     expected = head + '"a,1",0,1,0.25\nb,1,0,0.75\nc,1,1,0.5\n'
     assert run.text(stored, ".gitml/predictions/p.csv") == expected
+
+
+def test_a_carriage_return_in_a_joined_row_reads_back(run: Run) -> None:
+    header = "id,y_true,y_pred,slice:s\n"
+    run.put("predictions/p.csv", header + 'a,1,1,"x\ry"\n')
+    run.put("predictions/.parts/p.csv/rank1", header + "b,1,1,z\n")
+    text = run.text(run.record(), ".gitml/predictions/p.csv")
+    rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+    assert rows[1:] == [["a", "1", "1", "x\ry"], ["b", "1", "1", "z"]]
 
 
 def test_ranks_that_contradict_each_other_are_named_and_keep_their_rows(run: Run) -> None:
