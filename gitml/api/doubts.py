@@ -24,11 +24,11 @@ def doubt(about: str, sentence: str) -> None:
     if about in _said or len(_said) >= _MOST:
         return
     _said.add(about)
-    warnings.warn(sentence, MetricWarning, stacklevel=_distance())
+    warnings.warn(sentence, MetricWarning, stacklevel=distance())
 
 
-def _distance() -> int:
-    """Return how many calls lie between `doubt` and the program's own code, as `warn` counts."""
+def distance() -> int:
+    """Return how many calls lie between the caller and the program's own code, as `warn` counts."""
     frame, distance = sys._getframe(1), 1
     while frame.f_back is not None and str(frame.f_globals.get("__name__")).startswith("gitml."):
         frame, distance = frame.f_back, distance + 1

@@ -40,7 +40,8 @@ class Lines:
         try:
             # A program may close descriptors that aren't its own, and use their numbers anew.
             status = os.fstat(self._file)
-            if (status.st_dev, status.st_ino) == self._identity and not self._torn:
+            known = (status.st_dev, status.st_ino) == self._identity
+            if known and status.st_nlink and not self._torn:
                 written = os.write(self._file, line)
                 if written == len(line):
                     return
@@ -70,19 +71,20 @@ class Lines:
         with self._lock:
             try:
                 # Another thread may have opened it meanwhile.
-                before = self._open() if self._torn or not self._is_ours() else b""
+                before = b"" if self._is_there() and not self._torn else self._open()
                 if os.write(self._file, before + line) != len(before + line):
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             except OSError as error:
                 self._torn = True
                 trouble = error.strerror or str(error)
+                where = f" ({os.fsdecode(error.filename)})" if error.filename else ""
             else:
                 self._torn = False
                 return
         doubt(
             f"{self._name}: {trouble}",
-            f"What is logged can't be written to {self._name}: {trouble}. The program goes on, "
-            "and what it logs is lost until that is mended.",
+            f"What is logged can't be written to {self._name}: {trouble}{where}. The program goes "
+            "on, and what it logs is lost until that is mended.",
         )
 
     def _open(self) -> bytes:
@@ -100,11 +102,19 @@ class Lines:
         return b"\n" if torn else b""
 
     def _is_ours(self) -> bool:
+        """Whether the descriptor is still that of the file."""
+        return self._links() is not None
+
+    def _is_there(self) -> bool:
+        """Whether the descriptor is that of a file that wasn't deleted."""
+        return bool(self._links())
+
+    def _links(self) -> int | None:
         try:
             status = os.fstat(self._file)
         except OSError:
-            return False
-        return (status.st_dev, status.st_ino) == self._identity
+            return None
+        return status.st_nlink if (status.st_dev, status.st_ino) == self._identity else None
 
     def _renew(self) -> None:
         self._lock = threading.RLock()

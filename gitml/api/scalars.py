@@ -101,20 +101,11 @@ def _scalar(value: Any) -> Scalar:
 def _scalar_of(value: Any) -> Scalar:
     """Return the scalar that a value of another library is: NumPy, torch, JAX, decimal, …."""
     try:
-        if hasattr(value, "item"):
-            plain = value.item()  # the one element of an array
-        elif hasattr(type(value), "__index__"):
-            plain = value.__index__()
-        elif hasattr(type(value), "__float__"):
-            plain = value.__float__()
-        else:
-            raise _Unusable(_shown(value))
-    except _Unusable:
-        raise
+        plain = value.item() if hasattr(value, "item") else value  # the one element of an array
+        if not isinstance(plain, bool | int | float | str):
+            plain = int(plain) if hasattr(type(plain), "__index__") else plain.__float__()
     except Exception as error:  # whatever the library raises for more than one element
         raise _Unusable(_shown(value)) from error
-    if not isinstance(plain, bool | int | float | str):
-        raise _Unusable(_shown(value))
     return _scalar(plain)
 
 

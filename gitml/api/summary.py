@@ -32,6 +32,8 @@ class Summary(Mapping[str, Scalar]):
     file.
     """
 
+    __slots__ = ()  # summary.accuracy = 0.97 would be lost, and is an error
+
     def __setitem__(self, name: str, value: Any) -> None:
         self({name: value})
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,6 +38,14 @@ def test_a_descriptor_that_the_program_closed_is_not_written_to(run: Path) -> No
     assert [line.step for line in lines(run)] == [1, 2, 3]
 
 
+def test_a_history_that_is_deleted_begins_anew(run: Path) -> None:
+    gitml.log(step=1, loss=1)
+    (run / "history.jsonl").unlink()
+    gitml.log(step=2, loss=2)
+    gitml.log(step=3, loss=3)
+    assert [line.step for line in lines(run)] == [2, 3]
+
+
 def test_a_full_disk_is_said_once_and_the_history_goes_on_when_there_is_space(run: Path) -> None:
     (run / "history.jsonl").symlink_to("/dev/full")
     with pytest.warns(MetricWarning, match="No space left on device") as said:
@@ -51,45 +58,32 @@ def test_a_full_disk_is_said_once_and_the_history_goes_on_when_there_is_space(ru
 
 
 LIMITED = """
-import resource, sys, warnings
+import os, resource, sys, warnings
 import gitml
 warnings.simplefilter("always")
 _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
 gitml.log(step=0, loss=0.5)
+before = size = 0
 for step in range(1, 60):
-    if step == 20:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), hard))
+    if step == 20:  # all lines have the same length from step 10 on
+        room = int(sys.argv[1]) % (size - before)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size + room, hard))
     if step == 40:
         resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
     gitml.log(step=step, loss=0.5, more=step)
+    before, size = size, os.path.getsize("history.jsonl")
 print("trained")
 """
 
 
-@pytest.mark.parametrize("room", [1, 30, -1])
+@pytest.mark.parametrize("room", [0, 1, 30, -1])
 def test_a_write_that_is_cut_short_loses_its_own_line_only(tmp_path: Path, room: int) -> None:
-    # The line of step 20 begins here: all have the same length from step 10 on.
-    begin = _size_of(tmp_path / "measured", 20)
-    length = _size_of(tmp_path / "longer", 21) - begin
-    limit = begin + (room if room > 0 else length - 1)
-    done = _run_limited(tmp_path / "run", limit)
+    done = run_script(tmp_path, LIMITED, str(room))
     assert done.stdout == "trained\n", done.stderr
     assert done.stderr.count("MetricWarning") == 1
-    steps = [line.step for line in lines(tmp_path / "run")]
+    steps = [line.step for line in lines(tmp_path)]
     kept = [20] if room < 0 else []  # nothing but its newline was missing
     assert steps == [*range(20), *kept, *range(40, 60)]
-
-
-def _size_of(folder: Path, count: int) -> int:
-    folder.mkdir()
-    script = LIMITED.replace("range(1, 60)", f"range(1, {count})")
-    run_script(folder, script, str(1 << 30))
-    return (folder / "history.jsonl").stat().st_size
-
-
-def _run_limited(folder: Path, limit: int) -> subprocess.CompletedProcess[str]:
-    folder.mkdir()
-    return run_script(folder, LIMITED, str(limit))
 
 
 def test_a_folder_that_cannot_be_made_does_not_end_the_training(
@@ -98,7 +92,9 @@ def test_a_folder_that_cannot_be_made_does_not_end_the_training(
     (tmp_path / ".gitml").write_text("in the way")
     with run_folder(tmp_path / "no such run", monkeypatch):
         monkeypatch.chdir(tmp_path)
-        with pytest.warns(MetricWarning, match="can't be written") as said:
+        with pytest.warns(
+            MetricWarning, match=r"can't be written to history.jsonl: .*\(.*/.gitml"
+        ) as said:
             gitml.log(step=1, loss=0.5)
             gitml.log(step=2, loss=0.5)
         assert len(said) == 1

@@ -41,6 +41,11 @@ def test_what_was_set_last_holds(run: Path) -> None:
         gitml.summary["none"]
 
 
+def test_an_attribute_is_no_metric_and_not_lost_in_silence(run: Path) -> None:
+    with pytest.raises(AttributeError):
+        gitml.summary.accuracy = 0.5  # type: ignore[attr-defined]
+
+
 def test_what_is_no_number_is_a_warning_and_the_rest_is_set(run: Path) -> None:
     with pytest.warns(MetricWarning, match="'curve' is a list"):
         gitml.summary(acc=1, curve=[1, 2])
