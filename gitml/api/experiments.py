@@ -6,12 +6,12 @@ import datetime
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
 import msgspec
 
 from gitml.api.hints import hints_shown
-from gitml.errors import UsageError
+from gitml.errors import NotFoundError, UsageError
 from gitml.values import NON_FINITE, Scalar
 
 if TYPE_CHECKING:
@@ -57,7 +57,16 @@ class Experiment(msgspec.Struct, frozen=True):
 
 
 class Experiments(list[Experiment]):
-    """A list of experiments that can be a table, too."""
+    """A list of experiments that can be a table, too; so can a slice of it."""
+
+    @overload
+    def __getitem__(self, place: SupportsIndex, /) -> Experiment: ...
+    @overload
+    def __getitem__(self, place: slice, /) -> Experiments: ...
+    def __getitem__(self, place: SupportsIndex | slice, /) -> Experiment | Experiments:
+        if isinstance(place, slice):
+            return Experiments(super().__getitem__(place))
+        return super().__getitem__(place)
 
     def frame(self) -> pandas.DataFrame:
         """Return a pandas frame with one row for each experiment, in the order of the list.
@@ -124,14 +133,18 @@ def experiments(
         A list, whose `.frame()` is a pandas frame.
 
     Raises:
-        NotFoundError: outside of a Git repository, or if there is no such study.
-        UsageError: if `where` or `sort` make no sense.
+        NotFoundError: outside of a Git repository, or if there is no such folder or study.
+        UsageError: if `where`, `sort` or `limit` make no sense.
     """
     from gitml.operations.listing import list_experiments
 
     with hints_shown():
         if study and all_studies:
             raise UsageError("A study and all studies were asked for at once.")
+        if limit is not None and limit < 0:
+            raise UsageError(f"limit is {limit}, and at most so many experiments are returned.")
+        if not Path(folder).is_dir():
+            raise NotFoundError(f"There is no folder {os.fspath(folder)}.")
         listing = list_experiments(
             Path(folder),
             study=study or "",

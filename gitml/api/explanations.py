@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from gitml.api.cells import CsvFile, spelled
-from gitml.api.given import check_lengths, example_ids, listed, shape_of, unique, warn
+from gitml.api.given import check_lengths, example_ids, listed, shape_of, unique, verb, warn
 from gitml.api.made import named, write
 from gitml.api.matrices import Matrix
 from gitml.api.npz import Array, numbers, texts, write_npz
@@ -48,7 +48,8 @@ def log_explanations(
             `shape` of the `.npz` file.
         features: (d,) Names of the features. For (n, d, k), with one attribution for each of k
             outputs, (d,) too: columns are then named `<feature>.<output>`.
-        base_values: What the attributions of an example start from: one number, (n,), or (n, k).
+        base_values: What the attributions of an example start from: one number, (n,), (n, k), or
+                (k,) where values are (n, d, k).
             They are the array `base_values` of the `.npz` file; beside a CSV file they become the
             table `<name>.base_values.csv`.
         name: Tells several explanations of one run apart.
@@ -64,7 +65,8 @@ def log_explanations(
     Warns:
         ArtifactWarning: if attributions are NaN or infinite: such examples are not compared.
     """
-    named(name, ".csv")  # before anything is made
+    full = named(name, ".csv")  # before anything is made
+    stem = full[: -len(".csv")].removesuffix(".npz")
     identifiers = example_ids(ids)
     outputs = None
     if hasattr(values, "base_values") and hasattr(values, "feature_names"):  # shap
@@ -78,18 +80,18 @@ def log_explanations(
     check_lengths(identifiers, {"values": range(len(matrix))})
     columns = None if features is None else _columns(listed(features, "features"), matrix, outputs)
     rows = first_rows(identifiers, _sameness(matrix), "two different explanations")
-    bases = None if base_values is None else _bases(base_values, len(matrix))
+    bases = None if base_values is None else _bases(base_values, matrix)
     table = _Table(identifiers, matrix, columns, bases, rows)
     if len(matrix) * matrix.width > _MOST_IN_CSV:
-        path = write("explanations", named(name, ".npz"), table.fill_npz)
+        path = write("explanations", named(stem, ".npz"), table.fill_npz)
     else:
-        path = write("explanations", named(name, ".csv"), table.fill_csv)
+        path = write("explanations", named(stem, ".csv"), table.fill_csv)
         if bases is not None:
-            stem = name[: -len(".csv")] if name.lower().endswith(".csv") else name
             write("tables", named(f"{stem}.base_values", ".csv"), table.fill_bases)
     odd = matrix.not_finite()
     if odd:
-        warn(f"{counted(odd, 'example')} of {path.name} have attributions that are not finite.")
+        said = f"{counted(odd, 'example')} of {path.name} {verb(odd, 'has', 'have')}"
+        warn(f"{said} attributions that are not finite.")
     return path
 
 
@@ -174,10 +176,13 @@ def _places(inner: tuple[int, ...]) -> list[str]:
     return [".".join(map(str, place)) for place in product(*map(range, inner))]
 
 
-def _bases(values: Any, examples: int) -> Matrix:
+def _bases(values: Any, matrix: Matrix) -> Matrix:
+    examples, outputs = len(matrix), matrix.shape[2] if len(matrix.shape) == 3 else 0
     shape = shape_of(values)
     plain = listed(values, "base_values") if shape != () and hasattr(values, "__iter__") else values
-    if not isinstance(plain, list):
+    if not isinstance(plain, list) or (
+        len(plain) == outputs != examples and not any(isinstance(one, list) for one in plain)
+    ):
         plain = [plain] * examples
     if len(plain) != examples:
         raise ArtifactError(f"There are {counted(examples, 'id')} and {len(plain):,} base_values.")

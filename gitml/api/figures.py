@@ -155,12 +155,20 @@ def _drawn(figure: Any, format: str) -> bytes:
 def _image(image: Any) -> bytes | None:
     """Return the PNG of an image of PIL or of an array, or None."""
     if callable(getattr(image, "save", None)) and hasattr(image, "getbands"):
-        file = io.BytesIO()
-        known = image if image.mode in _MODES else image.convert("RGB")
-        known.save(file, format="PNG")
-        return file.getvalue()
+        return _png(image)
     return png_of_array(image) if hasattr(image, "dtype") and hasattr(image, "shape") else None
 
 
 # What PNG holds as it is: https://pillow.readthedocs.io/en/stable/handbook/image-file-formats.html
-_MODES = ("1", "L", "LA", "I", "I;16", "P", "RGB", "RGBA")
+_MODES = ("1", "L", "LA", "I;16", "P", "RGB", "RGBA")
+
+
+def _png(image: Any) -> bytes:
+    file = io.BytesIO()
+    try:
+        if image.mode not in _MODES:
+            image = image.convert("I;16" if image.mode == "I" else "RGB")
+        image.save(file, format="PNG")
+    except Exception as error:  # whatever keeps it from being one: no pixels, a file that is gone
+        raise ArtifactError(f"The image can't be written as PNG: {error}.") from error
+    return file.getvalue()

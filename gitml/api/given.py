@@ -6,11 +6,11 @@ known by their methods.
 
 from __future__ import annotations
 
-import sys
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from gitml.api.doubts import distance
 from gitml.errors import ArtifactError, ArtifactWarning, PartitionError
 from gitml.inputs.examples import counted, id_texts, shown
 
@@ -32,7 +32,7 @@ def listed(values: Any, what: str) -> list[Any]:
     plain = None if isinstance(values, str | bytes | Mapping) else _plain(on_cpu(values))
     if not isinstance(plain, list):
         raise ArtifactError(
-            f"{what} is {shown(values)} ({type(values).__name__}), and not one value an example."
+            f"{what} is {shown(values)} ({type(values).__name__}), and no list of values."
         )
     return [item if type(item) in _PLAIN else scalar(item) for item in plain]
 
@@ -71,8 +71,8 @@ def scalar(value: Any) -> Any:
 
 
 def on_cpu(values: Any) -> Any:
-    """Return a tensor without its graph and in main memory; anything else as it is."""
-    for method in ("detach", "cpu"):
+    """Return a tensor without its graph, in main memory and dense; anything else as it is."""
+    for method in ("detach", "cpu", "to_dense", "toarray"):  # the last one is scipy's
         call = getattr(values, method, None)
         values = call() if callable(call) else values
     return values
@@ -107,9 +107,8 @@ def example_ids(ids: Any) -> list[str]:
     lost = [row for row, one in enumerate(found) if one is None or one == "" or one != one]
     if lost:
         raise ArtifactError(
-            f"{len(lost):,} of {counted(len(found), 'id')} "
-            f"{'is' if len(lost) == 1 else 'are'} missing (None, NaN or empty), first in row "
-            f"{lost[0]:,} (from 0).",
+            f"{len(lost):,} of {counted(len(found), 'id')} {verb(len(lost), 'is', 'are')} "
+            f"missing (None, NaN or empty), first in row {lost[0]:,} (from 0).",
             hint="Examples are joined by their ids: give every one a name that stays.",
         )
     if set(map(type, found)) == {int}:
@@ -150,12 +149,14 @@ def unique(names: Iterable[Any], what: str) -> list[str]:
     return found
 
 
+def verb(number: int, one: str, several: str) -> str:
+    """Return the form of a verb that goes with so many things."""
+    return one if number == 1 else several
+
+
 def warn(sentence: str) -> None:
     """Warn of what is most likely not meant, at the line of the script that logged it."""
-    frame, distance = sys._getframe(1), 2
-    while frame.f_back is not None and str(frame.f_globals.get("__name__")).startswith("gitml."):
-        frame, distance = frame.f_back, distance + 1
-    warnings.warn(sentence, ArtifactWarning, stacklevel=distance)
+    warnings.warn(sentence, ArtifactWarning, stacklevel=distance())
 
 
 def _plain(values: Any) -> Any:
@@ -170,5 +171,5 @@ def _plain(values: Any) -> Any:
             return call().tolist()
     try:
         return list(values)
-    except TypeError:
+    except Exception:  # whatever the library raises for what has no elements
         return None

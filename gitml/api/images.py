@@ -27,18 +27,27 @@ def png_of_array(image: Any) -> bytes:
         or channels not in _CHANNELS
         or not 0 < min(shape) <= max(shape) <= _MOST
     ):
-        raise ArtifactError(f"The image has the shape {shape}.", hint=_shape_hint(shape))
+        raise ArtifactError(f"The image has the shape {shape}.", hint=_shape_hint(image, shape))
     if kind != "uint8":
         raise ArtifactError(
             f"The image has elements of type {kind or type(image).__name__}, and not uint8.",
-            hint="Numbers from 0 to 1: (image * 255).round().astype('uint8').",
+            hint=f"Numbers from 0 to 1: (image * 255).round().{_cast(image)}.",
         )
     pixels = on_cpu(image)
     pixels = pixels.numpy() if hasattr(pixels, "numpy") else pixels
     return encode(pixels.tobytes(), shape[1], shape[0], channels)
 
 
-def _shape_hint(shape: tuple[int, ...]) -> str:
+def _shape_hint(image: Any, shape: tuple[int, ...]) -> str:
     if len(shape) == 3 and shape[0] in _CHANNELS:
-        return f"{_SHAPES} With the channels first: image.transpose(1, 2, 0)."
+        method = "permute" if _is_tensor(image) else "transpose"
+        return f"{_SHAPES} With the channels first: image.{method}(1, 2, 0)."
     return _SHAPES
+
+
+def _cast(image: Any) -> str:
+    return "byte()" if _is_tensor(image) else "astype('uint8')"
+
+
+def _is_tensor(image: Any) -> bool:
+    return hasattr(image, "permute")

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from gitml.api.given import listed, scalar, unique, warn
+from gitml.api.given import listed, scalar, unique, verb, warn
 from gitml.api.made import named, write
 from gitml.errors import ArtifactError
 from gitml.inputs.examples import counted, shown
@@ -33,7 +33,7 @@ def log_importance(importance: Any, name: str = "importance", features: Any = No
         importance: One of
             - a mapping of d features to numbers;
             - a pair (names, numbers) of two sequences of the length d, or a list of pairs;
-            - a pandas Series, its index the names;
+            - a pandas Series, or a frame with one column, its index the names;
             - a fitted model with `feature_importances_`, or a linear one with `coef_` (of several
               outputs the mean size over them), as scikit-learn, XGBoost and LightGBM have them;
             - the result of `sklearn.inspection.permutation_importance`, or an array of d numbers,
@@ -57,9 +57,8 @@ def log_importance(importance: Any, name: str = "importance", features: Any = No
     if not names:
         raise ArtifactError("There are no features.", hint=_HINT)
     if len(names) != len(values):
-        raise ArtifactError(
-            f"There are {counted(len(names), 'feature')} and {len(values):,} numbers."
-        )
+        given = f"{counted(len(names), 'feature')} and {counted(len(values), 'number')}"
+        raise ArtifactError(f"{given} were given, and every feature has one.")
     numbers = [_number(value, feature) for feature, value in zip(names, values, strict=True)]
     tree = dict(zip(unique(names, "features"), map(to_json, numbers), strict=True))
     odd = sum(not math.isfinite(number) for number in numbers)
@@ -70,12 +69,15 @@ def log_importance(importance: Any, name: str = "importance", features: Any = No
 
     path = write("importance", full, fill)
     if odd:
-        warn(f"{counted(odd, 'feature')} of {full} have an importance that is not finite.")
+        said = f"{counted(odd, 'feature')} of {full} {verb(odd, 'has', 'have')}"
+        warn(f"{said} an importance that is not finite.")
     return path
 
 
 def _pairs(given: Any, features: list[Any] | None) -> tuple[list[Any], list[Any]]:
     """Return the names and the numbers."""
+    if hasattr(given, "iloc") and len(getattr(given, "columns", ())) == 1:
+        given = given.iloc[:, 0]
     known = _of_model(given)
     if known is not None:
         own, given = known
@@ -127,6 +129,11 @@ def _of_model(given: Any) -> tuple[list[Any] | None, Any] | None:
         if values is not None:
             break
     else:
+        if callable(getattr(given, "fit", None)):
+            raise ArtifactError(
+                f"The {type(given).__name__} has no feature_importances_ and no coef_.",
+                hint="Fit it first; of a pipeline, give the step that is the model.",
+            )
         return None
     if attribute == "coef_":
         rows = listed(values, "coef_")

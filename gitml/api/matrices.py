@@ -81,6 +81,8 @@ def _of_array(numpy: Any, values: Any, what: str) -> tuple[tuple[int, ...], str,
         values = values.float()  # numpy has no such type
     try:
         found = numpy.asarray(values)
+        if found.dtype.kind == "c":
+            raise TypeError("they are complex")
         kept = "f4" if kind in _SINGLE else "f8"
         flat = numpy.ascontiguousarray(found, dtype=kept).reshape(-1)
     except (TypeError, ValueError) as error:

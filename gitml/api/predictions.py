@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from gitml.api.cells import CsvFile, spelled
-from gitml.api.given import check_lengths, column, example_ids, float_format, unique, warn
+from gitml.api.given import (
+    check_lengths,
+    column,
+    example_ids,
+    float_format,
+    unique,
+    verb,
+    warn,
+)
 from gitml.api.made import named, write
 from gitml.api.repeats import first_rows, same_value
 from gitml.api.scores import Scores
@@ -17,6 +26,7 @@ from gitml.errors import ArtifactError
 from gitml.inputs.examples import counted, shown
 
 _BLOCK = 20_000
+_WHOLE = re.compile(r"-?[0-9]+")
 _ONE_LABEL = (
     "y_true and y_pred have one label or number an example: scores.argmax(1) rather than scores."
 )
@@ -88,13 +98,14 @@ def log_predictions(
         both = _numbers(truth, float_format(y_true)), _numbers(predicted, float_format(y_pred))
     else:
         both = _as_classes(labels(truth), known), _as_classes(labels(predicted), known)
-        _doubt_labels(both[1], found, known)
+        _doubt_labels(both, found, known)
     _doubt_missing(truth, predicted)
     header = ["id", "y_true", "y_pred", *(found.header if found else ()), *extras]
-    table = _Table(header, (texts, *both), found, [labels(one) for one in extras.values()], rows)
+    table = _Table(header, (texts, *both), found, [_words(one) for one in extras.values()], rows)
     path = write("predictions", full, table.fill)
     if found is not None and found.not_finite:
-        warn(f"{counted(found.not_finite, 'example')} of {full} have scores that are not finite.")
+        said = f"{counted(found.not_finite, 'example')} of {full}"
+        warn(f"{said} {verb(found.not_finite, 'has', 'have')} scores that are not finite.")
     return path
 
 
@@ -171,27 +182,40 @@ def _numbers(values: Sequence[Any], style: str) -> list[str]:
 
 
 def _as_classes(texts: list[str], classes: Sequence[str]) -> list[str]:
-    """Return labels; positions in `classes` as the labels there."""
+    """Return labels; positions in `classes` as the labels there, if there are only numbers."""
     different = set(texts) - {""}
-    by_place = {str(place): name for place, name in enumerate(classes)}
-    if different & set(classes) or not different <= by_place.keys():
+    if different & set(classes) or not all(map(_WHOLE.fullmatch, different)):
         return texts
-    return [by_place.get(text, "") for text in texts]
+    by_place = {str(place): name for place, name in enumerate(classes)}
+    return [by_place.get(text, text) for text in texts]
+
+
+def _words(values: Sequence[Any]) -> list[str]:
+    """Return what examples are looked at by as texts: `True` says more than `1`."""
+    plain = values if bool not in set(map(type, values)) else [_word(value) for value in values]
+    return labels(plain)
+
+
+def _word(value: Any) -> Any:
+    return str(value) if isinstance(value, bool) else value
 
 
 def _doubt_missing(truth: Sequence[Any], predicted: Sequence[Any]) -> None:
     for what, values in (("y_true", truth), ("y_pred", predicted)):
         lost = sum(value is None or value == "" or value != value for value in values)
         if lost:
-            verb = "is" if lost == 1 else "are"
-            warn(f"{counted(lost, 'value')} of {what} {verb} missing (None, NaN or empty).")
+            said = f"{counted(lost, 'value')} of {what} {verb(lost, 'is', 'are')}"
+            warn(f"{said} missing (None, NaN or empty).")
 
 
-def _doubt_labels(predicted: Sequence[str], scores: Scores | None, classes: Sequence[str]) -> None:
-    different = set(predicted) - {""}
-    unknown = sorted(different - set(classes)) if classes else []
-    if unknown:
-        warn(f"y_pred has {shown(unknown[0])}, which is not among the classes.")
+def _doubt_labels(
+    both: tuple[Sequence[str], Sequence[str]], scores: Scores | None, classes: Sequence[str]
+) -> None:
+    for what, texts in zip(("y_true", "y_pred"), both, strict=True):
+        unknown = sorted(set(texts) - {"", *classes}) if classes else []
+        if unknown:
+            warn(f"{what} has {shown(unknown[0])}, which is not among the classes.")
+    different = set(both[1]) - {""}
     singles = scores.singles if scores and different <= {"0", "1"} else ()
     known = [one for one in singles if one == one]
     if known and 0 <= min(known) < 0.5 and max(known) <= 1:

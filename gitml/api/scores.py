@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from gitml.api.cells import spelled
@@ -27,9 +27,11 @@ class Scores:
     """
 
     def __init__(self, scores: Any, classes: Sequence[str]) -> None:
-        if hasattr(scores, "iloc") and hasattr(scores, "columns"):
+        if hasattr(scores, "columns") and hasattr(scores, "to_numpy"):  # a data frame
             classes = classes or tuple(map(str, scores.columns))
             scores = scores.to_numpy()
+        elif isinstance(scores, Iterator):
+            scores = list(scores)
         self._values = on_cpu(scores)
         self._style = float_format(self._values)
         width = _width(self._values)

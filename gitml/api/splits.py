@@ -6,17 +6,14 @@ Training scripts use this, so it imports nothing that isn't in the standard libr
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+from gitml.api.place import run_folder
 from gitml.errors import PartitionError, PartitionWarning
 from gitml.inputs.examples import id_text, id_texts, listed, shown
 from gitml.inputs.split import Split, SplitPart, make_split
 from gitml.values import Scalar
-
-RUN_VARIABLE = "GITML_RUN_DIR"
 
 _WHOLE = 1 << 64
 
@@ -110,7 +107,7 @@ def log_split(
         _check_name(name, "split")
         split = _named(split, name)
     _warn(split.warnings)
-    run = _run_folder()
+    run = run_folder()
     if run is not None:
         from gitml.inputs.split_file import write_split
 
@@ -232,9 +229,3 @@ def _warn(sentences: Iterable[str]) -> None:
 
     for sentence in sentences:
         warnings.warn(sentence, PartitionWarning, stacklevel=3)
-
-
-def _run_folder() -> Path | None:
-    """Return the folder of the run that this process belongs to, or None outside of one."""
-    named = os.environ.get(RUN_VARIABLE, "")
-    return Path(named) if named and os.path.isdir(named) else None

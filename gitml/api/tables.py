@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from gitml.api.cells import CsvFile, cell
-from gitml.api.given import listed, on_cpu, scalar, shape_of, unique
+from gitml.api.given import listed, on_cpu, scalar, shape_of, unique, verb
 from gitml.api.made import named, write
 from gitml.errors import ArtifactError
 from gitml.inputs.examples import counted, shown
@@ -45,7 +45,7 @@ def log_table(rows: Any, name: str, columns: Sequence[Any] | None = None) -> Pat
             `name` can't name a file. It is a ValueError, too.
     """
     full = named(name, ".csv")
-    chosen = None if columns is None else [str(column) for column in columns]
+    chosen = None if columns is None else [str(one) for one in listed(columns, "columns")]
     header, body = _table(rows, chosen)
     header = unique(header, "columns")
 
@@ -79,7 +79,7 @@ def _columns_of(rows: Any) -> list[tuple[str, list[Any]]] | None:
         return [(str(name), _cells(values, str(name))) for name, values in rows.items()]
     if hasattr(rows, "iloc") and hasattr(rows, "columns"):
         places = range(len(rows.columns))
-        found = [(_label(rows.columns[i]), _cells(rows.iloc[:, i], "rows")) for i in places]
+        found = [(_label(rows.columns[i]), _frame_cells(rows.iloc[:, i])) for i in places]
         return [*_index_of(rows.index), *found]
     if hasattr(rows, "columns") and hasattr(rows, "get_column"):  # polars
         return [(name, _cells(rows.get_column(name), name)) for name in rows.columns]
@@ -103,10 +103,18 @@ def _label(name: Any) -> str:
     return ".".join(map(str, name)) if isinstance(name, tuple) else str(name)
 
 
+def _frame_cells(column: Any) -> list[Any]:
+    """Return the cells of a column of a pandas frame, where NaN among texts says: missing."""
+    found = _cells(column, str(column.name))
+    if str(column.dtype).lower().startswith("float"):
+        return found
+    return [None if one != one else one for one in found]
+
+
 def _cells(values: Any, name: str) -> list[Any]:
     if isinstance(values, str | bytes):
         raise ArtifactError(f"The column {shown(name)} is one text.", hint=f"Here {_HINT}")
-    return listed(values, f"the column {shown(name)}")
+    return listed(values, f"The column {shown(name)}")
 
 
 def _rows_of(rows: Any) -> list[Any]:
@@ -152,13 +160,13 @@ def _of_dicts(
 def _of_rows(
     rows: list[Any], chosen: list[str] | None
 ) -> tuple[list[str], Iterable[Sequence[str]]]:
-    plain = [listed(row, f"row {place:,}") for place, row in enumerate(rows)]
+    plain = [listed(row, f"Row {place:,}") for place, row in enumerate(rows)]
     width = len(chosen) if chosen is not None else len(plain[0]) if plain else 0
     for place, row in enumerate(plain):
         if len(row) != width:
             raise ArtifactError(
-                f"Row {place:,} has {counted(len(row), 'cell')}, and there are "
-                f"{counted(width, 'column')}."
+                f"Row {place:,} has {counted(len(row), 'cell')}, and there "
+                f"{verb(width, 'is', 'are')} {counted(width, 'column')}."
             )
     header = [str(place) for place in range(width)] if chosen is None else chosen
     return header, ([cell(value) for value in row] for row in plain)

@@ -65,6 +65,11 @@ def test_a_frame_has_a_column_for_each_setting_and_metric() -> None:
     assert frame["tags"].tolist() == [(), ("x", "y")]
 
 
+def test_a_slice_is_a_table_too() -> None:
+    found = Experiments([_one("a"), _one("b"), _one("c")])
+    assert found[:2].frame()["name"].tolist() == ["a", "b"] and found[-1].name == "c"
+
+
 def test_no_experiments_are_an_empty_frame() -> None:
     frame = Experiments().frame()
     assert len(frame) == 0 and "name" in frame.columns
@@ -102,3 +107,7 @@ def test_wrong_questions_are_answered_with_a_hint_in_the_traceback(
         gitml.experiments(where="lr >")
     with pytest.raises(UsageError):
         gitml.experiments("one", all_studies=True)
+    with pytest.raises(UsageError, match="limit is -1"):
+        gitml.experiments(limit=-1)
+    with pytest.raises(NotFoundError, match="no folder nowhere"):
+        gitml.experiments(folder="nowhere")

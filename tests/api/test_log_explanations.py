@@ -109,6 +109,18 @@ def test_attributions_of_several_outputs_have_a_column_each(run: Path) -> None:
     assert table[0] == ["id", "base_value.0", "base_value.1"]
 
 
+def test_one_base_value_for_each_output_is_that_of_every_example(run: Path) -> None:
+    gitml.log_explanations([1, 2, 3], np.ones((3, 4, 2)), base_values=torch.tensor([0.25, 0.75]))
+    table = rows_of(run / "made/tables/explanations.base_values.csv")
+    assert table[1:] == [[one, "0.25", "0.75"] for one in "123"]
+
+
+def test_the_suffix_of_the_name_is_that_of_the_format(run: Path) -> None:
+    for name in ("deep", "deep.csv", "deep.npz"):
+        assert gitml.log_explanations([1], [[1.0]], name=name).name == "deep.csv"
+        assert gitml.log_explanations([1], np.ones((1, 60_000)), name=name).name == "deep.npz"
+
+
 def test_repeats_are_left_out_and_contradictions_are_named(run: Path) -> None:
     values = [[1.0, 2.0], [3.0, 4.0], [1.0, 2.0 + 1e-9]]
     assert len(rows_of(gitml.log_explanations(["a", "b", "a"], values))) == 3
@@ -137,6 +149,7 @@ def test_attributions_that_are_not_finite_are_said(run: Path) -> None:
         ([[[1, 2], [3]]] * 2, {}, "parts of different shapes"),
         ([["x"], ["y"]], {}, "'x', which is no number"),
         (np.array([["x"], ["y"]]), {}, "no numbers"),
+        (np.ones((2, 2), complex), {}, "they are complex"),
         ("ab", {}, "no rows of numbers"),
         (np.ones((2, 3)), {"features": ["f"]}, "1 feature and values of the shape .2, 3."),
         (np.ones((2, 2)), {"features": ["f", "f"]}, "'f' twice"),

@@ -145,8 +145,13 @@ def test_images_of_pil_are_written_without_their_metadata(run: Path) -> None:
     with Image.open(file) as image:
         image.load()
         assert gitml.log_figure(image, "a").read_bytes() == gitml.log_figure(plain).read_bytes()
-    for mode in ("1", "L", "P", "RGBA", "CMYK", "I;16", "F"):
+    for mode in ("1", "L", "P", "RGBA", "CMYK", "I", "I;16", "F"):
         assert gitml.log_figure(Image.new(mode, (4, 3)), "m").read_bytes().startswith(PNG)
+    deep = gitml.log_figure(Image.new("I", (4, 3), 60_000), "m")
+    with Image.open(deep) as image:
+        assert image.getpixel((0, 0)) == 60_000
+    with pytest.raises(ArtifactError, match="can't be written as PNG"):
+        gitml.log_figure(Image.new("L", (0, 3)), "none")
 
 
 @pytest.mark.parametrize(
@@ -174,7 +179,15 @@ def test_what_is_no_figure_is_said_with_what_is_one(run: Path, figure: Any, said
 def test_channels_first_are_told_how_to_turn(run: Path) -> None:
     with pytest.raises(ArtifactError) as caught:
         gitml.log_figure(np.zeros((3, 64, 64), "uint8"))
-    assert "transpose(1, 2, 0)" in caught.value.__notes__[0]
+    assert "image.transpose(1, 2, 0)" in caught.value.__notes__[0]
+    import torch
+
+    with pytest.raises(ArtifactError) as caught:
+        gitml.log_figure(torch.zeros(3, 64, 64, dtype=torch.uint8))
+    assert "image.permute(1, 2, 0)" in caught.value.__notes__[0]
+    with pytest.raises(ArtifactError) as caught:
+        gitml.log_figure(torch.zeros(64, 64))
+    assert "(image * 255).round().byte()" in caught.value.__notes__[0]
 
 
 def test_the_suffix_of_the_name_is_a_format_and_contradictions_are_refused(run: Path) -> None:

@@ -77,8 +77,15 @@ def test_models_of_scikit_learn_say_what_they_rely_on(run: Path) -> None:
     bare = LogisticRegression().fit(x.to_numpy(), y > 0)
     assert np.allclose(list(logged(bare, features=["p", "q", "r"]).values()), bare.coef_[0])
     shuffled = permutation_importance(forest, x, y, n_repeats=2, random_state=0)
+    with pytest.raises(ArtifactError, match="The RandomForestClassifier has no feature_imp"):
+        gitml.log_importance(RandomForestClassifier())  # it was never fitted
     found = logged(shuffled, features=list(x.columns))
     assert np.allclose(list(found.values()), shuffled.importances_mean)
+
+
+def test_the_index_of_a_frame_with_one_column_names_the_features(run: Path) -> None:
+    frame = pd.DataFrame({"importance": [0.75, 0.25]}, index=["a", "b"])
+    assert json.loads(gitml.log_importance(frame).read_text()) == {"a": 0.75, "b": 0.25}
 
 
 def test_numbers_that_are_not_finite_are_spelled_and_said(run: Path) -> None:

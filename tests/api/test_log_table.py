@@ -69,12 +69,13 @@ def test_all_forms_of_a_table_are_one(run: Path) -> None:
 def test_cells_are_spelled_in_full(run: Path) -> None:
     cells = [
         0.1 + 0.2, float("nan"), math.inf, -math.inf, None, True, pd.NA, np.float32(0.5), 10**30,
-        datetime.datetime(2026, 1, 2, 3, tzinfo=datetime.UTC), [1, 2], {"k": "v"}, 'a"b,\nc',
+        datetime.datetime(2026, 1, 2, 3, tzinfo=datetime.UTC), [1, np.int64(2)],
+        {"k": np.arange(2)}, 'a"b,\nc',
     ]  # fmt: skip
     path = gitml.log_table([cells], "t")
     assert rows_of(path)[1] == [
         "0.30000000000000004", "NaN", "Infinity", "-Infinity", "", "True", "", "0.5", "1" + "0" * 30,
-        "2026-01-02T03:00:00+00:00", "[1, 2]", '{"k": "v"}', 'a"b,\nc',
+        "2026-01-02T03:00:00+00:00", "[1, 2]", '{"k": [0, 1]}', 'a"b,\nc',
     ]  # fmt: skip
     assert b"\r" not in path.read_bytes()
 
@@ -88,6 +89,17 @@ def test_an_index_is_written_when_it_says_something(run: Path) -> None:
     assert rows_of(gitml.log_table(counts, "t")) == [["y", "x"], ["p", "4"], ["q", "2"]]
     wide = frame.groupby(["y", "x"]).agg({"x": ["min", "max"]})
     assert rows_of(gitml.log_table(wide, "t"))[0] == ["y", "x", "x.min", "x.max"]
+
+
+def test_a_carriage_return_reads_back_as_one(run: Path) -> None:
+    assert rows_of(gitml.log_table([["a\rb", "\r"]], "t"))[1:] == [["a\rb", "\r"]]
+
+
+def test_a_text_that_a_frame_lacks_is_empty_and_a_number_is_nan(run: Path) -> None:
+    frame = pd.DataFrame({"text": ["x", None], "number": [0.5, None]})
+    assert rows_of(gitml.log_table(frame, "t"))[1:] == [["x", "0.5"], ["", "NaN"]]
+    frame["text"] = frame["text"].astype(object)
+    assert rows_of(gitml.log_table(frame, "t"))[2] == ["", "NaN"]
 
 
 def test_missing_cells_are_empty_and_an_array_has_numbered_columns(run: Path) -> None:
@@ -112,7 +124,9 @@ def test_missing_cells_are_empty_and_an_array_has_numbered_columns(run: Path) ->
         ("text", None, "The table is 'text'"),
         (7, None, "The table is 7"),
         ({"a": "text"}, None, "'a' is one text"),
-        (["ab", "cd"], None, "row 0"),
+        (["ab", "cd"], None, "Row 0 is 'ab' .str., and no list of values"),
+        ([[1], [1, 2]], None, "Row 1 has 2 cells, and there is 1 column"),
+        ([[1, 2]], "ab", "columns is 'ab'"),
         (np.zeros((2, 2, 2)), None, "3 dimensions"),
     ],
 )
