@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -32,6 +32,7 @@ class Dropped(msgspec.Struct, frozen=True, omit_defaults=True):
         remote: For `cache`: the remote that had it then, or empty if none did. For `remote`: which
             remote it was removed from.
         size: Its bytes.
+        kept_here: For `remote`: whether the cache had it then.
     """
 
     digest: str
@@ -39,11 +40,12 @@ class Dropped(msgspec.Struct, frozen=True, omit_defaults=True):
     place: Literal["cache", "remote"] = "cache"
     remote: str = ""
     size: int = 0
+    kept_here: bool = False
 
     @property
     def for_good(self) -> bool:
         """Whether no copy was known to be left."""
-        return self.place == "remote" or not self.remote
+        return not (self.kept_here if self.place == "remote" else self.remote)
 
 
 def read_dropped(repository: Repository) -> dict[str, list[Dropped]]:
@@ -77,10 +79,20 @@ def remember_dropped(repository: Repository, removals: Iterable[Dropped]) -> Non
         sync_folder(path.parent)
 
 
-def gone_for_good(repository: Repository, digests: Iterable[str]) -> set[str]:
-    """Return which objects were removed when no copy was known to be left."""
+def gone_for_good(repository: Repository, needed: Mapping[str, float]) -> set[str]:
+    """Return which objects were removed when no copy was known to be left.
+
+    Args:
+        repository: Whose log is read.
+        needed: Object → when the newest experiment that needs it ran. Who ran after the removal
+            stored it anew: that it isn't there any more is a loss.
+    """
     logged = read_dropped(repository)
-    return {one for one in digests if any(removal.for_good for removal in logged.get(one, ()))}
+    return {
+        digest
+        for digest, began in needed.items()
+        if any(one.for_good and one.at > began for one in logged.get(digest, ()))
+    }
 
 
 def without_dropped(project: Project, needed: dict[str, str], notes: list[str]) -> dict[str, str]:
@@ -91,7 +103,7 @@ def without_dropped(project: Project, needed: dict[str, str], notes: list[str]) 
         needed: Digest → what it is, in words.
         notes: Takes a sentence that users should see.
     """
-    gone = gone_for_good(project.repository, needed)
+    gone = gone_for_good(project.repository, dict.fromkeys(needed, 0.0))
     if not gone or project.storage is None:
         return needed
     gone &= set(missing_objects(project.storage, gone))

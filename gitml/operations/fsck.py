@@ -21,7 +21,8 @@ from gitml.operations.examples import storage_of
 from gitml.operations.fetching import bring_studies
 from gitml.operations.fsck_experiments import Looked, look_at_experiments
 from gitml.operations.fsck_faults import faults_of
-from gitml.operations.fsck_objects import look_at_objects
+from gitml.operations.fsck_objects import Needed, look_at_objects
+from gitml.operations.fsck_pointers import Named, look_at_pointers
 from gitml.operations.fsck_remote import look_at_remote
 from gitml.operations.fsck_report import Seen, Stored, report
 from gitml.operations.fsck_values import Checked, Fault, FsckRequest
@@ -50,14 +51,14 @@ def fsck(request: FsckRequest, say: Say = lambda _: None, bar: Bar = lambda _: N
         RepositoryError: if Git can't read the repository.
     """
     project = open_project(request.start)
-    seen, needs = _look(project, request, say, bar)
-    stored = _storage(project, request, seen.rows, needs, bar)
+    seen, needed = _look(project, request, say, bar)
+    stored = _storage(project, request, seen.rows, needed, bar)
     if not request.repair:
         return report(request, seen, stored)
-    return _repaired(project, request, seen, stored, needs, bar)
+    return _repaired(project, request, seen, stored, needed, bar)
 
 
-def _look(project: Project, request: FsckRequest, say: Say, bar: Bar) -> tuple[Seen, list[Need]]:
+def _look(project: Project, request: FsckRequest, say: Say, bar: Bar) -> tuple[Seen, Needed]:
     """Look at what Git has, and find out what experiments need of storage."""
     repository = project.repository
     brought = bring_studies(repository, "", "auto", say, project.git_config)
@@ -81,11 +82,16 @@ def _look(project: Project, request: FsckRequest, say: Say, bar: Bar) -> tuple[S
     if not request.fast:
         problems += fsck_git.objects(repository)
     problems += [*fsck_git.runs(project), *fsck_git.leftovers(project, project.storage)]
-    needs = _needs(project, rows, looked, notes)
+    needs = tuple(_needs(project, rows, looked, notes))
+    pointers = Named()
+    if project.storage is not None and not request.studies:
+        pointers = look_at_pointers(project, project.storage)
+    problems += pointers.problems
     notes += _by_hash_only(looked.records)
     if project.storage is None and needs:
         notes.append("DVC isn't set up here, so no object was looked at (gitml init).")
-    return Seen(tuple(rows), looked.troubles, tuple(problems), tuple(notes)), needs
+    seen = Seen(tuple(rows), looked.troubles, tuple(problems), tuple(notes))
+    return seen, Needed(needs, pointers.needs)
 
 
 def _rows(index: Index, request: FsckRequest) -> list[Row]:
@@ -148,12 +154,12 @@ def _by_hash_only(records: Mapping[str, Record]) -> list[str]:
 
 
 def _storage(
-    project: Project, request: FsckRequest, rows: Sequence[Row], needs: Sequence[Need], bar: Bar
+    project: Project, request: FsckRequest, rows: Sequence[Row], needed: Needed, bar: Bar
 ) -> Stored:
     storage = project.storage
     if storage is None:
         return Stored()
-    objects = look_at_objects(project, storage, needs, request, bar("objects"))
+    objects = look_at_objects(project, storage, needed, request, bar("objects"))
     remote = None
     if request.remote:
         remote = look_at_remote(project, storage, objects, request, bar("remote"))
@@ -165,7 +171,7 @@ def _repaired(
     request: FsckRequest,
     seen: Seen,
     stored: Stored,
-    needs: Sequence[Need],
+    needed: Needed,
     bar: Bar,
 ) -> Checked:
     """Mend in rounds: a list of a folder that is back may name files that nobody knew of."""
@@ -185,7 +191,7 @@ def _repaired(
             for one in faults
             if one.digest in done
         ]
-        stored = _storage(project, quick, seen.rows, needs, bar)
+        stored = _storage(project, quick, seen.rows, needed, bar)
         if not done:
             break
     again = {fault.digest for fault in stored.everything}

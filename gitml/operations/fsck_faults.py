@@ -7,10 +7,10 @@ from collections.abc import Collection, Sequence
 from gitml.errors import GitmlError
 from gitml.history.index import Row
 from gitml.operations.fsck_objects import Objects
-from gitml.operations.fsck_remote import users_of
+from gitml.operations.fsck_remote import named_by, users_of
 from gitml.operations.fsck_values import Fault, State
 from gitml.operations.gc_roots import claims
-from gitml.operations.needs import agreed_size
+from gitml.operations.needs import Need, agreed_size
 from gitml.operations.project import Project
 from gitml.operations.sources import Wanted, find_sources
 from gitml.storage.place import Storage
@@ -27,10 +27,11 @@ def faults_of(
         found: What was found about objects.
         rows: The experiments.
     """
+    needs = found.needs
     lost = found.lost if not found.unknown else frozenset()
     wrong = {*found.bad, *lost}
     wanted = [
-        Wanted(one, found.paths.get(one, ()), agreed_size(found.uses.get(one, ())))
+        Wanted(one, found.paths.get(one, ()), agreed_size(needs.get(one, ())))
         for one in sorted(wrong)
     ]
     affected = {need.commit for one in wrong for need in found.uses.get(one, ())}
@@ -43,10 +44,12 @@ def faults_of(
         Fault(
             digest=digest,
             state=_state(digest, found),
-            size=_size(digest, found),
+            size=_size(digest, needs.get(digest, ()), found),
             why=found.bad.get(digest, "") or found.unsafe.get(digest, ""),
             users=users_of(found.uses.get(digest, ())),
-            others=tuple(others.get(digest, ())),
+            others=tuple(
+                dict.fromkeys((*named_by(found, digest), *others.get(digest, ()))),
+            ),
             source=sources.get(digest),
         )
         for digest in told
@@ -59,9 +62,9 @@ def _state(digest: str, found: Objects) -> State:
     return "unsafe" if digest in found.unsafe else "lost"
 
 
-def _size(digest: str, found: Objects) -> int:
+def _size(digest: str, needs: Sequence[Need], found: Objects) -> int:
     held = found.here.get(digest)
-    return agreed_size(found.uses.get(digest, ())) or (held.size if held else 0)
+    return agreed_size(needs) or (held.size if held else 0)
 
 
 def _others(project: Project, storage: Storage, digests: Collection[str]) -> dict[str, list[str]]:

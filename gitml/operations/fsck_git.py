@@ -56,6 +56,7 @@ def branches(repository: Repository, wanted: Sequence[str]) -> Iterator[GitProbl
             yield GitProblem("branch", "error", said, _REFLOG)
 
 
+_RESTORE = "Fetch it from a remote or copy it from another clone: git fetch --refetch."
 _REFLOG = "`git reflog show <branch>` lists where it was; another clone may have what is lost."
 
 
@@ -70,7 +71,7 @@ def objects(repository: Repository) -> Iterator[GitProblem]:
             "git",
             "error",
             f"git fsck: {shown(line)[:300]}",
-            "Fetch it from a remote or copy it from another clone: git fetch --refetch.",
+            _RESTORE,
         )
     if len(broken) > _MOST:
         more = len(broken) - _MOST
@@ -86,10 +87,18 @@ def index_agrees(
     known = {row.commit: row for row in rows}
     listed = {row.study for row in rows}
     reached: set[str] = set()
+    broken: list[str] = []
     for ref, tip in studies(repository).items():
         if study_of(ref) in listed:
-            reached |= _experiments(repository, tip)
-    wrong = sorted(known.keys() ^ reached) if not index.problems else []
+            try:
+                reached |= _experiments(repository, tip)
+            except RepositoryError:
+                broken.append(ref.removeprefix("refs/heads/").removeprefix("refs/remotes/"))
+    for name in broken if not index.problems else ():
+        said = f"The branch {shown(name)} can't be read to its beginning: a commit is damaged."
+        yield GitProblem("branch", "error", said, _RESTORE)
+    # Below a damaged commit only the index knows what there was: it must not be made anew.
+    wrong = sorted(known.keys() ^ reached) if not index.problems and not broken else []
     for commit, record in records.items():
         row = known.get(commit)
         if row is not None and _differs(row, record):
@@ -115,11 +124,8 @@ def index_agrees(
 
 
 def _experiments(repository: Repository, tip: str) -> set[str]:
-    try:
-        steps = walk(repository, tip, known=())
-        return {step.commit.oid for step in steps if step.header.kind == "experiment"}
-    except RepositoryError:
-        return set()  # said by the index
+    steps = walk(repository, tip, known=())
+    return {step.commit.oid for step in steps if step.header.kind == "experiment"}
 
 
 def _differs(row: Row, record: Record) -> bool:

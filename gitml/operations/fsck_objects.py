@@ -9,7 +9,7 @@ import msgspec
 from gitml.errors import StorageError
 from gitml.operations.dropped import gone_for_good
 from gitml.operations.fsck_values import FsckRequest
-from gitml.operations.needs import Need, agreed_size, by_digest, with_members
+from gitml.operations.needs import Need, agreed_size, by_digest, newest, with_members
 from gitml.operations.project import Project
 from gitml.operations.stored_lists import Lists
 from gitml.storage.digests import EMPTY
@@ -25,11 +25,25 @@ Progress = Callable[[int, int], None]
 _MOST_PATHS = 20
 
 
+class Needed(msgspec.Struct, frozen=True):
+    """What must be in storage.
+
+    Attributes:
+        experiments: Needs of experiments.
+        pointers: Needs of pointers on branches and tags.
+    """
+
+    experiments: tuple[Need, ...]
+    pointers: tuple[Need, ...] = ()
+
+
 class Objects(msgspec.Struct, frozen=True):
     """What was found about objects.
 
     Attributes:
-        uses: Digest → the needs for it; the files of folders are needed by who needs the folder.
+        uses: Digest → the needs of experiments for it; the files of folders are needed by who
+            needs the folder.
+        named: The same of pointers on branches and tags.
         paths: Digest → where its bytes may be, from the repository's root.
         here: Digest → object of the cache that was looked at.
         bad: Digest → what is wrong with the one in the cache.
@@ -42,6 +56,7 @@ class Objects(msgspec.Struct, frozen=True):
     """
 
     uses: dict[str, list[Need]]
+    named: dict[str, list[Need]]
     paths: dict[str, tuple[str, ...]]
     here: dict[str, Held]
     bad: dict[str, str]
@@ -51,6 +66,11 @@ class Objects(msgspec.Struct, frozen=True):
     dropped: frozenset[str]
     remote: str = ""
     unknown: str = ""
+
+    @property
+    def needs(self) -> dict[str, list[Need]]:
+        """Digest → all needs for it: those of experiments where there are any."""
+        return self.named | self.uses
 
 
 class Asker:
@@ -78,7 +98,7 @@ class Asker:
         try:
             remote = open_remote(self._storage, self.name, legacy=legacy)
         except StorageError as error:
-            self.problem = error.message
+            self._stop(error)
             return None
         folder = folder_of(remote)
         if folder is not None and not folder.is_dir():
@@ -99,14 +119,17 @@ class Asker:
             try:
                 found |= remote.has(left)
             except StorageError as error:
-                self.problem = error.message
+                self._stop(error)
         return found
+
+    def _stop(self, error: StorageError) -> None:
+        self.problem = f"{error.message} {error.hint}".strip()
 
 
 def look_at_objects(
     project: Project,
     storage: Storage,
-    needs: Iterable[Need],
+    needed: Needed,
     request: FsckRequest,
     progress: Progress | None = None,
 ) -> Objects:
@@ -115,7 +138,7 @@ def look_at_objects(
     Args:
         project: Where.
         storage: The cache.
-        needs: What experiments need.
+        needed: What must be somewhere.
         request: What was asked.
         progress: Takes (done, total) in bytes.
 
@@ -123,26 +146,31 @@ def look_at_objects(
         StorageError: if the cache can't be read.
         NotFoundError: if there is no such remote.
     """
-    direct = by_digest(needs)
+    direct, pointed = by_digest(needed.experiments), by_digest(needed.pointers)
     asker = Asker(storage, request.name)
-    lists, unlisted = _lists(storage, asker, direct)
+    lists, unlisted = _lists(storage, asker, pointed | direct)
     uses, paths = _with_files(direct, lists)
+    others, places = _with_files(pointed, lists)
+    wanted, paths = others | uses, places | paths
     held = {**inventory(storage, legacy=True), **inventory(storage)}
     here = {one: held[one] for one in held if one in uses or not request.studies}
     if request.fast:
-        bad = _odd(here, uses) | unsound(here[one] for one in unlisted if one in here)
+        bad = _odd(here, wanted) | unsound(here[one] for one in unlisted if one in here)
     else:
         bad = unsound(here.values(), progress)
     # What somebody removed in the meantime is gone, not damaged.
     gone = {one for one in bad if look(storage, one, legacy=here[one].legacy) is None}
     here = {one: held for one, held in here.items() if one not in gone}
     bad = {one: why for one, why in bad.items() if one not in gone}
-    absent = uses.keys() - (here.keys() - bad.keys())
-    away = asker.has(absent, uses)
+    absent = wanted.keys() - (here.keys() - bad.keys())
+    away = asker.has(absent, wanted)
     nowhere = absent - away
-    dropped = gone_for_good(project.repository, nowhere - bad.keys()) if nowhere else set()
+    # What a branch names was never removed on purpose.
+    ran = {digest: newest(uses[digest]) for digest in nowhere - bad.keys() - others.keys()}
+    dropped = gone_for_good(project.repository, ran) if ran else set()
     return Objects(
         uses=uses,
+        named=others,
         paths=paths,
         here=here,
         bad=bad,

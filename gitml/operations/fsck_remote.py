@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -10,7 +10,7 @@ from gitml.errors import StorageError
 from gitml.operations.dropped import read_dropped
 from gitml.operations.fsck_objects import Asker, Objects
 from gitml.operations.fsck_values import Fault, FsckRequest, RemoteChecked, Source, State, User
-from gitml.operations.needs import Need, agreed_size
+from gitml.operations.needs import Need, agreed_size, newest
 from gitml.operations.project import Project
 from gitml.storage.place import Storage
 from gitml.storage.remote_upkeep import unsound_on
@@ -59,17 +59,18 @@ def look_at_remote(
         raise StorageError(
             "There is no DVC remote to look at.", hint="dvc remote add --default NAME URL"
         )
-    there = asker.has(found.uses, found.uses)
+    needs = found.needs
+    there = asker.has(needs, needs)
     if asker.problem:
-        checked = RemoteChecked(asker.name, len(found.uses), read=False)
+        checked = RemoteChecked(asker.name, len(needs), read=False, reached=False)
         return OnRemote(checked, unknown=asker.problem)
     published = _published(project)
-    dropped = _dropped(project, asker.name)
+    dropped = _dropped(project, asker.name, found.uses)
     faults: list[Fault] = []
     unsent = 0
-    for digest in sorted(found.uses.keys() - there - dropped - found.lost - found.dropped):
-        needs = found.uses[digest]
-        if any(need.commit in published for need in needs) or _promised(needs, digest, there):
+    for digest in sorted(needs.keys() - there - dropped - found.lost - found.dropped):
+        some = [*found.uses.get(digest, ()), *found.named.get(digest, ())]
+        if any(need.commit in published for need in some) or _promised(some, digest, there):
             faults.append(_fault(digest, "not on the remote", "", found))
         else:
             unsent += 1
@@ -80,7 +81,7 @@ def look_at_remote(
         assert remote is not None
         for digest, why in sorted(unsound_on(storage, remote, sizes, progress).items()):
             faults.append(_fault(digest, "corrupt on the remote", why, found))
-    checked = RemoteChecked(asker.name, len(found.uses), read=read, unsent=unsent)
+    checked = RemoteChecked(asker.name, len(needs), read=read, unsent=unsent)
     return OnRemote(checked, tuple(faults))
 
 
@@ -92,33 +93,43 @@ def users_of(needs: Sequence[Need]) -> tuple[User, ...]:
     return tuple(found.values())
 
 
+def named_by(found: Objects, digest: str) -> list[str]:
+    """Return the branches and tags that name an object, in words."""
+    return list(dict.fromkeys(need.experiment for need in found.named.get(digest, ())))
+
+
 def _published(project: Project) -> set[str]:
-    """Return the commits of studies that a Git remote is known to have."""
-    return set(project.repository.git.text("rev-list", "--remotes=*/exp/*").split())
+    """Return the commits that a Git remote is known to have."""
+    return set(project.repository.git.text("rev-list", "--remotes").split())
 
 
 def _promised(needs: Sequence[Need], digest: str, there: set[str]) -> bool:
     return any(need.digest != digest and need.digest in there for need in needs)
 
 
-def _dropped(project: Project, remote: str) -> set[str]:
-    """Return the objects that `gitml gc` removed from a remote."""
+def _dropped(project: Project, remote: str, uses: Mapping[str, Sequence[Need]]) -> set[str]:
+    """Return what `gitml gc` removed from a remote and no experiment stored anew since."""
     return {
         digest
         for digest, removals in read_dropped(project.repository).items()
-        if any(one.place == "remote" and one.remote == remote for one in removals)
+        if any(
+            one.place == "remote" and one.remote == remote and one.at > newest(uses[digest])
+            for one in removals
+            if digest in uses
+        )
     }
 
 
 def _fault(digest: str, state: State, why: str, found: Objects) -> Fault:
     sound = digest in found.here and digest not in found.bad
-    source = Source("cache", "this machine's cache", found.here[digest].path) if sound else None
+    source = Source("cache", "the cache here", found.here[digest].path) if sound else None
     return Fault(
         digest=digest,
         state=state,
         size=_size(digest, found),
         why=why,
         users=users_of(found.uses.get(digest, ())),
+        others=tuple(named_by(found, digest)),
         source=source,
     )
 
@@ -127,4 +138,4 @@ def _size(digest: str, found: Objects) -> int:
     held = found.here.get(digest)
     if held is not None and digest not in found.bad:
         return held.size
-    return agreed_size(found.uses.get(digest, ())) or 0
+    return agreed_size(found.uses.get(digest) or found.named.get(digest) or ()) or 0

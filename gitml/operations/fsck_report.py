@@ -62,6 +62,7 @@ def report(
     objects = stored.objects
     here = objects.here if objects else {}
     uses = objects.uses if objects else {}
+    needs = objects.needs if objects else {}
     idle = [one for digest, one in here.items() if digest not in uses]
     bad: Mapping[str, str] = objects.bad if objects else {}
     away = [digest for digest in (objects.away if objects else ()) if digest not in bad]
@@ -72,7 +73,7 @@ def report(
         size=sum(one.size for one in here.values()),
         read=not request.fast,
         away=len(away),
-        away_size=sum(agreed_size(uses[digest]) or 0 for digest in away),
+        away_size=sum(agreed_size(needs[digest]) or 0 for digest in away),
         dropped=len(objects.dropped) if objects else 0,
         unneeded=len(idle),
         unneeded_size=sum(one.size for one in idle),
@@ -90,9 +91,10 @@ def _unknown(stored: Stored) -> list[str]:
     objects, remote = stored.objects, stored.remote
     count = len(objects.lost - objects.bad.keys()) if objects is not None else 0
     if objects is not None and objects.unknown and count:
+        some = "1 object is" if count == 1 else f"{count:,} objects are"
+        it = "it" if count == 1 else "them"
         found.append(
-            f"{count} objects are not here, and whether the remote has them isn't known: "
-            f"{objects.unknown}"
+            f"{some} not here, and whether the remote has {it} isn't known: {objects.unknown}"
         )
     if remote is not None and remote.unknown:
         found.append(f"The remote {remote.checked.name} can't be looked at: {remote.unknown}")

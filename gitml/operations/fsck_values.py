@@ -97,7 +97,7 @@ class GitProblem(msgspec.Struct, frozen=True):
     """Something besides experiments and objects.
 
     Attributes:
-        topic: `branch`, `index`, `git`, `run`, `left over`.
+        topic: `branch`, `pointer`, `index`, `git`, `run`, `left over`.
         severity: An `error` is a finding; a `warning` is good to know.
         message: What; one sentence.
         mend: What to do.
@@ -119,12 +119,14 @@ class RemoteChecked(msgspec.Struct, frozen=True):
         objects: How many objects should be there.
         read: Whether they were read.
         unsent: Objects of experiments that no Git remote has yet; that they aren't there is fine.
+        reached: Whether it could be asked.
     """
 
     name: str
     objects: int
     read: bool
     unsent: int = 0
+    reached: bool = True
 
 
 class Checked(msgspec.Struct, frozen=True):

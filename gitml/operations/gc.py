@@ -8,20 +8,22 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 
+import msgspec
+
 from gitml.errors import NotFoundError, RepositoryError, StorageError, UsageError
 from gitml.history.index import open_index
 from gitml.operations.check import declared_goals
 from gitml.operations.dropped import Dropped, read_dropped, remember_dropped
 from gitml.operations.gc_choose import candidates, choose, described
 from gitml.operations.gc_decide import Decision, decide
-from gitml.operations.gc_published import fetch_all, refuse_incomplete
+from gitml.operations.gc_published import fetch_all, refuse_incomplete, unpublished
 from gitml.operations.gc_target import Target, open_target
 from gitml.operations.gc_values import Collected, Forecast, GcRequest
 from gitml.operations.project import Project, open_project
 from gitml.operations.stored_lists import Lists
 from gitml.storage.guard import removing
 from gitml.storage.inventory import Held
-from gitml.storage.place import Storage
+from gitml.storage.place import Storage, dvc_folders
 
 Progress = Callable[[int, int], None]
 Say = Callable[[str], None]
@@ -46,7 +48,9 @@ def forecast(request: GcRequest, say: Say = lambda _: None) -> Forecast:
     decision = _decide(project, storage, request, target, say)
     wanted = candidates(decision, target, request, read_dropped(project.repository))
     chosen = choose(decision, wanted, target, request, began)
-    return described(decision, wanted, chosen, target, began)
+    losing = {need.commit for digest in chosen.going for need in wanted[digest]}
+    unshared = set() if target.is_remote else unpublished(project, losing)
+    return described(decision, wanted, chosen, target, began, unshared)
 
 
 def collect(request: GcRequest, found: Forecast, progress: Progress | None = None) -> Collected:
@@ -63,11 +67,11 @@ def collect(request: GcRequest, found: Forecast, progress: Progress | None = Non
         return Collected(0, 0)
     project, storage = _open(request)
     # Nothing is stored by a run from here on, so that what is needed now is all that is needed.
-    with removing(project.state_dir):
+    with removing(project.state_dir, dvc_folders(storage)):
         target = open_target(storage, request)
         decision = _decide(project, storage, request, target)
-        wanted = candidates(decision, target, request, read_dropped(project.repository))
-        going = {digest: one for digest, one in found.objects.items() if digest in wanted}
+        there = target.objects(found.objects)
+        going = _still_going(project, request, found, target, decision)
         remember_dropped(project.repository, _log(going, found))
         done = 0
 
@@ -79,7 +83,25 @@ def collect(request: GcRequest, found: Forecast, progress: Progress | None = Non
 
         removed = target.remove(going, found.began - request.min_age, one_more)
     count = len(removed.digests)
-    return Collected(count, removed.size, len(found.objects) - count)
+    return Collected(
+        objects=count,
+        size=removed.size,
+        spared=len(there) - count,
+        gone=len(found.objects) - len(there),
+    )
+
+
+def _still_going(
+    project: Project, request: GcRequest, found: Forecast, target: Target, decision: Decision
+) -> dict[str, Held]:
+    """Return what was forecast and may go by now, too: others may have removed its copies."""
+    wanted = candidates(decision, target, request, read_dropped(project.repository))
+    wanted = {digest: needs for digest, needs in wanted.items() if digest in found.objects}
+    # What was read for the forecast isn't read once more.
+    quick = msgspec.structs.replace(request, deep=False)
+    chosen = choose(decision, wanted, target, quick, found.began)
+    newly_alone = chosen.alone - found.alone
+    return {digest: one for digest, one in chosen.going.items() if digest not in newly_alone}
 
 
 def _open(request: GcRequest) -> tuple[Project, Storage]:
@@ -101,6 +123,18 @@ def _decide(
     target: Target,
     say: Say = lambda _: None,
 ) -> Decision:
+    try:
+        return _decided(project, storage, request, target, say)
+    except RepositoryError as error:
+        raise RepositoryError(
+            f"Nothing is removed, since what is needed isn't known: {error.message}",
+            hint=error.hint or "`gitml fsck` says what is wrong.",
+        ) from error
+
+
+def _decided(
+    project: Project, storage: Storage, request: GcRequest, target: Target, say: Say
+) -> Decision:
     published: set[str] = set()
     if target.is_remote:
         published = fetch_all(project, say)
@@ -109,10 +143,7 @@ def _decide(
     with open_index(project.repository) as index:
         index.declared = declared_goals(project)
         if index.problems:
-            raise RepositoryError(
-                f"Nothing is removed while a branch can't be read: {index.problems[0]}",
-                hint="`gitml fsck` says what is wrong.",
-            )
+            raise RepositoryError(index.problems[0])
         known = index.studies()
         for study in request.studies:
             if study not in known:
@@ -128,7 +159,10 @@ def _decide(
 def _log(going: Mapping[str, Held], found: Forecast) -> list[Dropped]:
     at = time.time()
     if found.remote:
-        return [Dropped(one.digest, at, "remote", found.place, one.size) for one in going.values()]
+        return [
+            Dropped(digest, at, "remote", found.place, one.size, digest not in found.alone)
+            for digest, one in going.items()
+        ]
     return [
         Dropped(digest, at, "cache", "" if digest in found.alone else found.backup, one.size)
         for digest, one in going.items()

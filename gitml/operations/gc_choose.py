@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
 
@@ -18,11 +18,12 @@ from gitml.operations.gc_values import (
     Unpushed,
 )
 from gitml.operations.needs import Need
+from gitml.storage.durable import amount
 from gitml.storage.inventory import Held
 
 Needs = Mapping[str, list[Need]]
 
-_LINKED = "hard-linked from a work tree, so that removing them would free nothing"
+_LINKED = "hard-linked from a work tree, so removing frees nothing"
 _LISTED = "in the list of a folder that stays"
 
 
@@ -54,10 +55,14 @@ def candidates(
     found = dict(decision.going)
     known = decision.staying | decision.claimed.keys()
     unreferenced = "unreferenced" in request.drop and not decision.uncertain
-    for digest in target.everything or ():
+    for digest, held in (target.everything or {}).items():
         if digest in known or digest in found:
             continue
-        interrupted = not target.is_remote and any(one.for_good for one in logged.get(digest, ()))
+        interrupted = not target.is_remote and any(
+            # What was stored since then is somebody's again.
+            removal.place == "cache" and removal.for_good and held.touched <= removal.at
+            for removal in logged.get(digest, ())
+        )
         if interrupted or (unreferenced and digest not in decision.history):
             found[digest] = []
     return found
@@ -99,10 +104,29 @@ def choose(
 
 
 def described(
-    decision: Decision, wanted: Needs, chosen: Chosen, target: Target, began: float
+    decision: Decision,
+    wanted: Needs,
+    chosen: Chosen,
+    target: Target,
+    began: float,
+    unshared: Collection[str] = (),
 ) -> Forecast:
-    """Return the forecast of what was chosen."""
+    """Return the forecast of what was chosen; `unshared` experiments are on no Git remote."""
     notes = list(decision.notes)
+    if unshared:
+        one = len(unshared) == 1
+        notes.append(
+            f"{len(unshared):,} {'experiment that loses' if one else 'experiments that lose'} "
+            f"something here {'is' if one else 'are'} on no Git remote, so a clone that cleans "
+            "the DVC remote doesn't know who needs it; gitml exp push shares what is recorded."
+        )
+    nobodys = [one for digest, one in chosen.going.items() if not wanted[digest]]
+    if target.is_remote and nobodys:
+        some = "1 object" if len(nobodys) == 1 else f"{len(nobodys):,} objects"
+        notes.append(
+            f"No commit of this repository names {some} of it ({amount(_bytes(nobodys))}). "
+            f"If other projects use the remote {target.name}, they may need that."
+        )
     if decision.uncertain:
         notes.append(
             f"{len(decision.uncertain)} stored folders are needed whose lists of files nobody has "
@@ -176,5 +200,6 @@ def _bytes(some: Iterable[Held]) -> int:
 
 def _spell(seconds: float) -> str:
     if seconds >= 86_400:
-        return f"{seconds / 86_400:g} days"
+        days = f"{seconds / 86_400:g}"
+        return "1 day" if days == "1" else f"{days} days"
     return f"{seconds / 3600:g} h" if seconds >= 3600 else f"{seconds / 60:g} min"

@@ -87,18 +87,19 @@ def _of_study(
 ) -> Iterator[tuple[Row, str]]:
     """Yield the best and the newest experiments of a study."""
     goals = index.goals(study)
-    if goals.goal:
-        for place, row in enumerate(index.ranked(study, max(rules.best, 1))):
-            yield row, f"the champion of {study}" if place == 0 else f"among the best of {study}"
-    elif rules.best:
-        rows = index.rows(study)
+    best = index.ranked(study, max(rules.best, 1))
+    for place, row in enumerate(best):
+        yield row, f"the champion of {study}" if place == 0 else f"among the best of {study}"
+    if not best and rules.best:
+        rows = [row for row in index.rows(study) if row.status == "completed"]
         if len(rows) > rules.last:
+            lacking = f"none has a finite {goals.primary}" if goals.goal else "no primary metric"
             notes.append(
-                f"What is best in {study} isn't known (no primary metric is declared), so all of "
-                "its experiments are kept; --keep-best 0 goes by the other rules alone."
+                f"What is best in {study} isn't known ({lacking}), so all that completed are "
+                "kept; --keep-best 0 goes by the other rules alone."
             )
         for row in rows:
-            yield row, f"of {study}, which has no primary metric"
+            yield row, f"of {study}, where none is known to be the best"
     if rules.last:
         for row in index.rows(study, limit=rules.last):
             yield row, f"among the newest of {study}"

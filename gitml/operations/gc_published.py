@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from gitml.errors import RepositoryError
 from gitml.git.command import GitFailed
@@ -33,25 +33,30 @@ def fetch_all(project: Project, say: Callable[[str], None]) -> set[str]:
     Raises:
         RepositoryError: if a remote can't be reached: what its users need isn't known then.
     """
-    remotes = [
-        key[len("remote.") : -len(".url")]
-        for key in project.git_config
-        if key.startswith("remote.") and key.endswith(".url")
-    ]
+    remotes = _remotes(project)
     for name in remotes:
         say(f"fetching what {name} has")
-        try:
-            fetch_branches(project.repository, name, "")
-            _fetch_tags(project, name)
-        except RepositoryError as error:
-            raise RepositoryError(
-                f"Nothing was removed, since what others need isn't known: {error.message}",
-                hint=error.hint,
-            ) from error
+        fetch_branches(project.repository, name, "")
+        _fetch_tags(project, name)
     if not remotes:
         say("There is no Git remote, so only the experiments of this clone are known.")
         return set()
     return set(project.repository.git.text("rev-list", "--remotes").split())
+
+
+def unpublished(project: Project, commits: Collection[str]) -> set[str]:
+    """Return which commits no Git remote is known to have; none where there is no Git remote."""
+    if not commits or not _remotes(project):
+        return set()
+    return set(commits) - set(project.repository.git.text("rev-list", "--remotes").split())
+
+
+def _remotes(project: Project) -> list[str]:
+    return [
+        key[len("remote.") : -len(".url")]
+        for key in project.git_config
+        if key.startswith("remote.") and key.endswith(".url")
+    ]
 
 
 def _fetch_tags(project: Project, remote: str) -> None:

@@ -89,10 +89,9 @@ class Cache:
         self.total = len(self._held)
         self.total_size = sum(one.size for one in self._held.values())
         self.why_unpushed = (
-            f"not on the DVC remote {info.name} (gitml exp push sends them, --also-unpushed "
-            "removes them)"
+            f"not on the DVC remote {info.name} (gitml exp push; --also-unpushed)"
             if info is not None
-            else "the only copies: there is no DVC remote (--also-unpushed removes them)"
+            else "the only copies: there is no DVC remote (--also-unpushed)"
         )
 
     def objects(self, digests: Iterable[str]) -> dict[str, Held]:

@@ -158,10 +158,12 @@ class Collected(msgspec.Struct, frozen=True):
     Attributes:
         objects: How many objects.
         size: Their bytes.
-        spared: Objects of the forecast that stayed, since something needs them by now or they
-            were stored again meanwhile.
+        spared: Objects of the forecast that stayed, since something needs them by now, they were
+            stored again meanwhile, or the copy that was counted on is gone.
+        gone: Objects of the forecast that somebody else has removed meanwhile.
     """
 
     objects: int
     size: int
     spared: int = 0
+    gone: int = 0

@@ -24,6 +24,7 @@ class Need(msgspec.Struct, frozen=True):
         experiment: Name of the experiment.
         commit: Its commit.
         study: Its study.
+        began: When it ran, seconds since the epoch.
     """
 
     digest: str
@@ -33,6 +34,7 @@ class Need(msgspec.Struct, frozen=True):
     experiment: str
     commit: str
     study: str
+    began: float = 0.0
 
     @property
     def expected(self) -> int | None:
@@ -56,7 +58,7 @@ def needs_of(row: Row, record: Record) -> list[Need]:
         if item.kind == "dvc" and item.restorable
     ]
     return [
-        Need(digest, path, role, size, row.experiment, row.commit, row.study)
+        Need(digest, path, role, size, row.experiment, row.commit, row.study, row.started)
         for digest, path, role, size in items
         if is_digest(digest)
     ]
@@ -76,13 +78,28 @@ def agreed_size(needs: Iterable[Need]) -> int | None:
     return sizes.pop() if len(sizes) == 1 else None
 
 
+def newest(needs: Iterable[Need]) -> float:
+    """Return when the newest of the experiments ran that need an object."""
+    return max((need.began for need in needs), default=0.0)
+
+
 def with_members(
     uses: Mapping[str, list[Need]], members: Mapping[str, Iterable[str]]
 ) -> dict[str, list[Need]]:
-    """Return digest → needs, with the files of folders needed by whoever needs the folder."""
-    found = {digest: list(needs) for digest, needs in uses.items()}
+    """Return digest → needs, with the files of folders needed by whoever needs the folder.
+
+    Files that are in the same folders have one and the same list: a folder of 100,000 files that
+    1,000 experiments need must not become 100,000,000 entries.
+    """
+    folders: dict[str, list[str]] = {digest: [digest] for digest in uses}
     for folder, files in members.items():
         for digest in files:
-            known = found.setdefault(digest, [])
-            known += [need for need in uses.get(folder, ()) if need not in known]
+            folders.setdefault(digest, []).append(folder)
+    merged: dict[tuple[str, ...], list[Need]] = {}
+    found: dict[str, list[Need]] = {}
+    for digest, named in folders.items():
+        key = tuple(named)
+        if key not in merged:
+            merged[key] = list(dict.fromkeys(need for one in key for need in uses.get(one, ())))
+        found[digest] = merged[key]
     return found

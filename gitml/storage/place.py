@@ -83,6 +83,11 @@ def find(start: Path, top: Path, fallback: Path | None = None) -> Storage | None
     )
 
 
+def dvc_folders(storage: Storage) -> set[Path]:
+    """Return the `.dvc` folders of a project: its own, and that of the main work tree."""
+    return {storage.dvc_dir, *(file.base for file in storage.config_files[-1:])}
+
+
 def setup(root: Path) -> list[Path]:
     """Set DVC up in the folder `root` the way `dvc init` does, overwriting nothing.
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gitml.errors import StorageError
 from gitml.storage import cache, listing
+from gitml.storage.durable import disk_errors
 from gitml.storage.folder_remote import FolderRemote
 from gitml.storage.inventory import Held, inventory, look
 from gitml.storage.listing import Member
@@ -94,7 +95,7 @@ def lists_on(
     """
     found: dict[str, tuple[Member, ...]] = {}
     for batch in _batches(dict.fromkeys(folders, 0)):
-        targets = {digest: cache.temporary_path(storage) for digest in batch}
+        targets = _passing(storage, batch)
         try:
             remote.fetch(targets, lambda: None)
             for digest, path in targets.items():
@@ -161,7 +162,7 @@ def _require(remote: FolderRemote) -> None:
 
 
 def _downloaded(storage: Storage, remote: Remote, digests: Iterable[str]) -> dict[str, str]:
-    targets = {digest: cache.temporary_path(storage) for digest in digests}
+    targets = _passing(storage, digests)
     try:
         remote.fetch(targets, lambda: None)
         came = []
@@ -175,6 +176,12 @@ def _downloaded(storage: Storage, remote: Remote, digests: Iterable[str]) -> dic
         return bad | unsound(came)
     finally:
         _clear(targets)
+
+
+def _passing(storage: Storage, digests: Iterable[str]) -> dict[str, Path]:
+    """Return digest → a place in the cache where a copy may be for a moment."""
+    with disk_errors(f"write to the cache {storage.cache}", storage.cache):
+        return {digest: cache.temporary_path(storage) for digest in digests}
 
 
 def _members(path: Path, digest: str) -> tuple[Member, ...] | None:

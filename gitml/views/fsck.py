@@ -128,13 +128,15 @@ def _asides(found: Checked) -> list[str]:
         size = values.size(found.unneeded_size)
         lines.append(f"{values.plural(found.unneeded, 'object')} ({size}) no experiment needs")
     remote = found.remote
-    if remote is not None:
+    if remote is not None and remote.reached:
         read = ", all read" if remote.read else ", by name and size"
         text = (
             f"{values.plural(remote.objects, 'object')} looked for on {values.escape(remote.name)}"
         )
-        unsent = f"; {remote.unsent:,} not sent yet (gitml exp push)" if remote.unsent else ""
-        lines.append(f"{text}{read}{unsent}")
+        lines.append(f"{text}{read}")
+        if remote.unsent:
+            verb = "isn't" if remote.unsent == 1 else "aren't"
+            lines.append(f"{remote.unsent:,} of them {verb} published yet (gitml exp push)")
     return lines
 
 
@@ -174,10 +176,12 @@ def _troubles(troubles: tuple[Trouble, ...], *, colour: bool) -> list[str]:
 
 def _problems(problems: tuple[GitProblem, ...], *, colour: bool) -> list[str]:
     lines = []
-    for one in problems[:_SHOWN]:
+    some = problems[:_SHOWN]
+    for number, one in enumerate(some, start=1):
         word = "mended   " if one.repaired else _severity(one.severity, colour=colour)
         lines.append(f"{word}{values.escape(one.message)}")
-        if one.mend and not one.repaired:
+        told_next = number < len(some) and some[number].mend == one.mend
+        if one.mend and not one.repaired and not told_next:
             lines.append(f"{'':9}→ {values.escape(one.mend)}")
     return [*lines, *_more(len(problems), "problem")]
 
@@ -189,8 +193,14 @@ def _severity(severity: str, *, colour: bool) -> str:
 
 def _hint(found: Checked) -> str:
     left = [fault for fault in found.faults if not fault.repaired]
-    if any(fault.source is not None for fault in left):
+    known = [fault for fault in left if fault.source is not None]
+    if any("remote" not in fault.state for fault in known):
         return "`gitml fsck --repair` sets corrupt objects aside and brings sound copies."
+    if known:
+        return "`gitml fsck` with the same options and --repair sends sound copies there."
     if any(fault.state == "lost" for fault in left):
-        return "What is lost may be in a clone that made it: there, `gitml exp push` sends it."
+        return (
+            "A clone that made what is lost may still have it:\n"
+            "there, `gitml fsck --remote --repair` sends it to the DVC remote."
+        )
     return ""

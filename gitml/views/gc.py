@@ -32,7 +32,7 @@ def headline(found: Forecast) -> str:
             f"Nothing to remove from {where}{f' ({values.size(found.total_size)})' if of else ''}."
         )
     count = values.plural(len(found.objects), "object")
-    text = f"{values.size(found.size)}{of} in {where} would be free: {count}"
+    text = f"{values.size(found.size)}{of} would be free in {where}:\n{count}"
     if found.remote:
         return f"{text}, {_copies(found)}"
     if not found.alone:
@@ -44,7 +44,7 @@ def headline(found: Forecast) -> str:
 def render(found: Forecast, *, width: int = 0, colour: bool = False) -> str:
     """Return the forecast: what would go by study and role, what stays and why."""
     sections = [
-        Section("", None, (headline(found),)),
+        Section("", None, tuple(headline(found).splitlines())),
         Section("would go", _going(found)),
         Section("gone for good: no other copy is known", None, tuple(_for_good(found))),
         Section("would stay", None, tuple(_staying(found))),
@@ -54,18 +54,18 @@ def render(found: Forecast, *, width: int = 0, colour: bool = False) -> str:
 
 def collected(done: Collected, found: Forecast) -> str:
     """Return what was removed."""
-    if not done.objects and not done.spared:
-        return "Nothing was removed."
-    text = f"Removed {values.plural(done.objects, 'object')} ({values.size(done.size)}) "
-    text += f"from {_where(found)}."
+    removed = f"{values.plural(done.objects, 'object')} ({values.size(done.size)})"
+    lines = [f"Removed {removed} from {_where(found)}."]
+    if not done.objects:
+        lines = ["Nothing was removed."]
     if done.spared:
-        verb = "is" if done.spared == 1 else "are"
-        text += (
-            f" {values.plural(done.spared, 'object')} stayed, since by now needed or {verb} new."
-        )
+        why = "needed or new by now, or no copy is left"
+        lines.append(f"{values.plural(done.spared, 'object')} stayed: {why}.")
+    if done.gone:
+        lines.append(f"{values.plural(done.gone, 'object')} had been removed by somebody else.")
     if done.objects and not found.remote and found.backup:
-        text += " `gitml exp apply` fetches what it needs from the remote again."
-    return text
+        lines.append("`gitml exp apply` fetches what it needs from the remote again.")
+    return "\n".join(lines)
 
 
 def document(found: Forecast, done: Collected | None) -> dict[str, Any]:
@@ -111,7 +111,7 @@ def _where(found: Forecast) -> str:
 def _copies(found: Forecast) -> str:
     if not found.alone:
         return "all of it also in this machine's cache"
-    return f"{values.plural(len(found.alone), 'object')} of it not in this machine's cache"
+    return f"{len(found.alone):,} of them not in this machine's cache"
 
 
 def _going(found: Forecast) -> Table:

@@ -13,7 +13,13 @@ from benchmarks.history_maker import make_experiments, new_repository
 from gitml.errors import RepositoryError
 from gitml.git.repository import Repository, discover
 from gitml.git.trees import list_tree
-from gitml.operations.dropped import Dropped, read_dropped, remember_dropped, why_absent
+from gitml.operations.dropped import (
+    Dropped,
+    gone_for_good,
+    read_dropped,
+    remember_dropped,
+    why_absent,
+)
 from gitml.operations.gc_roots import trees_of
 from gitml.operations.gc_values import GcRequest
 from gitml.operations.named_objects import digests_in, named_by, named_in_history
@@ -96,6 +102,9 @@ def test_what_was_dropped_is_remembered_even_after_a_crash(repository: Repositor
     found = read_dropped(repository)
     assert found.keys() == {A, B, C}
     assert [found[one][0].for_good for one in (A, B, C)] == [False, True, True]
+    kept = Dropped("f" * 32, 4.0, "remote", "store", kept_here=True)
+    assert not kept.for_good and not Dropped("f" * 32, 4.0, "cache", "store").for_good
+    assert gone_for_good(repository, {A: 0.0, B: 1.0, C: 3.5}) == {B}  # one ran after C went
     said = why_absent(repository, [A, B, C, "e" * 32])
     assert said[A].endswith("the DVC remote store had it")
     assert said[B].endswith("no copy was left")
@@ -114,6 +123,16 @@ def test_files_are_needed_by_whoever_needs_their_folder() -> None:
     assert direct[A] == [_need(A, "two", 7)]
     assert agreed_size(direct[A]) == 7 and agreed_size(uses[C]) is None
     assert agreed_size([_need(A, "x", 1), _need(A, "y", 2)]) is None
+
+
+def test_files_of_one_folder_share_one_list_of_needs() -> None:
+    """A data set of many files that many experiments need must not become a list for each."""
+    folders = [f"{number:032x}.dir" for number in range(3)]
+    needs = [_need(folders[number % 3], f"c{number}") for number in range(30)]
+    files = [f"{number:032x}" for number in range(10, 200)]
+    uses = with_members(by_digest(needs), dict.fromkeys(folders, files))
+    assert len({id(uses[one]) for one in files}) == 1
+    assert {need.commit for need in uses[files[0]]} == {f"c{number}" for number in range(30)}
 
 
 def test_what_is_dropped_is_a_role() -> None:

@@ -17,7 +17,7 @@ import pytest
 
 from gitml.storage.listing import Member, render
 from tests.conftest import Project
-from tests.promises.stored import Stored, files_of, flip, original, stored
+from tests.promises.stored import NAMES, Stored, files_of, flip, original, stored
 
 __all__ = ["original", "stored"]
 
@@ -159,9 +159,92 @@ def test_what_nobody_has_is_lost_and_that_is_said(stored: Stored) -> None:
     stored.there(digest).unlink()
     done = stored.one.gitml("fsck", "--repair", status=1)
     assert "e1: model.bin" in done.stdout and "lost" in done.stdout
-    assert "`gitml exp push`" in done.stdout
+    assert "there, `gitml fsck --remote --repair` sends it" in done.stdout
     assert not stored.here(digest).exists()  # set aside, so that nobody takes it for sound
     assert stored.fsck(status=1)["faults"][0]["source"] is None
+
+
+def test_what_was_dropped_and_made_again_is_lost_when_it_is_gone(stored: Stored) -> None:
+    """The log of gc excuses what it removed, and not what a later run stored anew."""
+    stored.one.run("--name", "local", "-S", "lr=0.05")
+    digest = stored.digest("local")
+    stored.gc("--keep-best", "1", "--keep-last", "0", "--also-unpushed", "--yes")
+    assert stored.fsck()["objects"]["dropped"] == 2
+    stored.one.run("--name", "again", "--force", "-S", "lr=0.05")
+    assert stored.digest("again") == digest
+    stored.here(digest).unlink()
+    (stored.one.root / "model.bin").unlink()
+    (fault,) = stored.fsck(status=1)["faults"]
+    assert (fault["digest"], fault["state"]) == (digest, "lost")
+
+
+def test_pointers_that_no_experiment_needs_are_followed_too(stored: Stored) -> None:
+    project = stored.one
+    (project.root / "set").mkdir()
+    project.write("set/a", "one\n")
+    project.write("set/b", "two\n")
+    stored.dvc("add", "-q", "set")
+    project.git("add", "-A")
+    project.git("commit", "-qm", "a set for later")
+    found = stored.fsck("--remote")
+    assert found["ok"] and found["remote"]["unsent"] == 3
+    project.git("push", "-q")  # and nobody said `dvc push`
+    found = stored.fsck("--remote", status=1)
+    assert {one["state"] for one in found["faults"]} == {"not on the remote"}
+    assert {tuple(one["also_needed_by"]) for one in found["faults"]} == {("branch main",)}
+    assert stored.fsck("--remote", "--repair")["ok"] and stored.fsck("--remote")["ok"]
+    member = hashlib.md5(b"one\n").hexdigest()
+    for path in (stored.here(member), stored.there(member), project.root / "set/a"):
+        path.unlink()
+    (fault,) = stored.fsck(status=1)["faults"]
+    assert (fault["digest"], fault["state"], fault["needed_by"]) == (member, "lost", [])
+    assert "branch main" in fault["also_needed_by"]
+    assert stored.fsck("main")["ok"]  # none of that study's
+
+
+def test_hostile_pointers_on_a_branch_are_named(stored: Stored) -> None:
+    digest = "5d41402abc4b2a76b9719d911017c592"
+    head = "outs:\n- hash: md5\n  md5: "
+    stored.one.write("outside.dvc", f"{head}{digest}\n  path: ../../x\n")
+    stored.one.write("name.dvc", f"{head}../../../etc/passwd\n  path: x\n")
+    stored.one.write("torn.dvc", f"<<<<<<< ours\n{head}{digest}\n  path: y\n")
+    stored.one.write("import.dvc", "deps:\n- path: y\nouts:\n- hash: md5\n  path: imp\n")
+    stored.one.write("sub/.dvc/config", "")
+    stored.one.write("sub/other.dvc", f"{head}{digest}\n  path: y\n")
+    stored.one.git("add", "-f", ".")
+    stored.one.git("commit", "-qm", "hostile")
+    found = stored.fsck(status=1)
+    assert found["faults"] == []
+    said = sorted(one["message"] for one in found["problems"])
+    assert len(said) == 3 and all(one.startswith("branch main: ") for one in said)
+    assert "has no valid `md5`" in said[0] and "outside of the repository" in said[1]
+    assert "'torn.dvc' is not a valid .dvc file" in said[2]
+
+
+def test_below_a_damaged_commit_the_index_is_what_is_left(stored: Stored) -> None:
+    oid = stored.one.git("rev-parse", "exp/main~2")
+    path = stored.one.root / ".git/objects" / oid[:2] / oid[2:]
+    path.chmod(0o644)
+    path.write_bytes(b"damaged")
+    found = stored.fsck("--repair", status=1)
+    assert {one["topic"] for one in found["problems"]} == {"branch", "git"}
+    assert any("can't be read to its beginning" in one["message"] for one in found["problems"])
+    assert len(stored.one.json("exp", "list")) == len(NAMES)
+    refused = stored.gc("--keep-best", "1", "--keep-last", "0", "--yes", status=2)
+    assert "Nothing is removed, since what is needed isn't known" in refused.stderr
+
+
+def test_a_remote_or_cache_that_cant_be_used_is_said_in_a_sentence(stored: Stored) -> None:
+    stored.one.write(
+        ".dvc/config", "[core]\n    remote = s\n['remote \"s\"']\n    url = ftpx://host/x\n"
+    )
+    done = stored.one.gitml("fsck", "--remote", status=2)
+    assert "looked for on" not in done.stdout and "can't be looked at" in done.stdout
+    stored.one.git("checkout", "-q", "-f", "main")
+    shutil.rmtree(stored.one.root / ".dvc/cache")
+    (stored.one.root / ".dvc/cache").write_text("no folder")
+    assert "Not a directory" in stored.fsck(status=2)["unknown"][0]
+    assert "Not a directory" in stored.gc(status=2).stderr
 
 
 def test_a_hostile_list_is_named_and_never_followed(stored: Stored) -> None:

@@ -60,7 +60,8 @@ def test_the_best_and_the_newest_are_kept_and_the_rest_comes_back_from_the_remot
     scores = stored.digest("e1", "scores.csv")
     forecast = stored.gc("--keep-best", "2", "--keep-last", "3")
     document = stored.gc("--keep-best", "2", "--keep-last", "3", "--yes")
-    assert document["removed"] == {"objects": 9, "size": forecast["bytes"], "spared": 0}
+    removed = {"objects": 9, "size": forecast["bytes"], "spared": 0, "gone": 0}
+    assert document["removed"] == removed
     assert _left(stored, weights) == {"e4", "e5", "e6"}
     assert scores in stored.objects()  # predictions aren't dropped unless that is asked
     _whole(stored)
@@ -221,6 +222,22 @@ def test_without_a_primary_metric_everything_is_kept_and_that_is_said(stored: St
     assert document["removed"]["objects"] > 0
 
 
+def test_a_study_that_lacks_the_primary_metric_or_has_it_as_nan_keeps_all(stored: Stored) -> None:
+    """`accuracy` is declared to be what counts; what is best in such a study isn't known."""
+    train = (stored.one.root / "train.py").read_text()
+    metrics = {"nan": '{"accuracy": float("nan")}', "other": '{"loss": lr}'}
+    for study, rates in (("nan", (0.11, 0.12)), ("other", (0.13, 0.14))):
+        stored.one.write("train.py", train.replace('{"accuracy": lr}', metrics[study]))
+        for rate in rates:
+            stored.one.run("--study", study, "-S", f"lr={rate}")
+        stored.one.gitml("exp", "push", study)
+        document = stored.gc(study, *FEW, "--yes")
+        assert document["removed"] is None
+        assert any("none has a finite accuracy" in note for note in document["notes"])
+        document = stored.gc(study, "--keep-best", "0", "--keep-last", "0", "--dry-run")
+        assert document["objects"] > 0
+
+
 def test_data_is_dropped_only_when_that_is_asked_and_nobody_needs_it(stored: Stored) -> None:
     data = stored.one.git("show", "main:data.dvc").split("md5: ")[1].split()[0]
     stored.gc(*FEW, "--drop", "all", "--yes")
@@ -269,6 +286,78 @@ def test_what_is_needed_by_the_time_of_removal_stays(stored: Stored) -> None:
     assert _left(stored, weights) == {"e1", "e2", "e3", "e6"}
     assert done.spared >= 3
     assert stored.fsck()["ok"]
+
+
+def test_what_others_cleaned_meanwhile_is_told_from_what_stays(stored: Stored) -> None:
+    from gitml.operations.gc import collect, forecast
+    from gitml.operations.gc_values import GcRequest
+
+    weights = _weights(stored)
+    request = GcRequest(start=stored.one.root, keep_best=1, keep_last=0, min_age=0.0)
+    found = forecast(request)
+    stored.there(weights["e1"]).unlink()  # by now the only copy is the one here
+    stored.here(weights["e2"]).unlink()  # another gc was faster
+    done = collect(request, found)
+    assert (done.spared, done.gone) == (1, 1)
+    assert done.objects == len(found.objects) - 2
+    assert _left(stored, weights) == {"e1", "e6"}
+
+
+def test_dvc_at_work_is_waited_for(stored: Stored) -> None:
+    """`dvc add` finds an old object in the cache, and names it a moment later."""
+    code = "import sys, zc.lockfile as z; l = z.LockFile('.dvc/tmp/lock'); print(1, flush=True)"
+    (stored.one.root / ".dvc/tmp").mkdir(exist_ok=True)
+    dvc = subprocess.Popen(
+        [sys.executable, "-c", code + "; sys.stdin.read()"],
+        cwd=stored.one.root,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert dvc.stdin is not None and dvc.stdout is not None
+    dvc.stdout.readline()
+    gc = subprocess.Popen(
+        [sys.executable, "-m", "gitml", "gc", "--min-age", "0", *FEW, "--yes"],
+        cwd=stored.one.root,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+    )
+    assert gc.stdout is not None
+    while b"would stay" not in gc.stdout.readline():
+        pass
+    first = stored.digest("e1")
+    pointer = _pointer(stored, "e1")
+    time.sleep(0.5)
+    assert stored.here(first).exists()
+    stored.one.write("copy.bin.dvc", pointer)  # what DVC was about to write
+    dvc.communicate(b"")
+    gc.communicate(timeout=60)
+    assert gc.returncode == 0
+    assert _left(stored, _weights(stored)) == {"e1", "e6"}
+
+
+def test_what_was_removed_from_a_remote_is_not_removed_here_for_that(stored: Stored) -> None:
+    """An object that no commit's tip names, and that only the cache has since."""
+    (stored.one.root / "data/a.txt").write_text("beta\n")
+    stored.dvc("add", "-q", "data")
+    stored.dvc("push", "-q")
+    pointer = (stored.one.root / "data.dvc").read_text().split("md5: ")[1].split()[0]
+    stored.one.git("checkout", "-q", "-f", "main")
+    cleaned = stored.gc("--remote", "store", "--drop", "unreferenced", "--yes")
+    assert cleaned["removed"]["objects"] == 2 and not stored.there(pointer).exists()
+    assert any("No commit of this repository names 2" in note for note in cleaned["notes"])
+    stored.gc(*FEW, "--also-unpushed", "--yes")
+    assert pointer in stored.objects()
+
+
+def test_experiments_that_are_on_no_git_remote_are_named(stored: Stored) -> None:
+    """Whoever cleans the DVC remote elsewhere doesn't know that they need what is there."""
+    stored.one.run("--name", "local", "-S", "lr=0.05")
+    stored.one.git("checkout", "-q", "-f", "exp/main")
+    stored.dvc("push", "-q")
+    stored.one.git("checkout", "-q", "-f", "main")
+    (note,) = stored.gc(*FEW)["notes"]
+    assert note.startswith("1 experiment that loses something here is on no Git remote")
+    assert stored.gc("--keep-best", "7", "--keep-last", "0")["notes"] == []
 
 
 def test_a_run_that_is_being_recorded_is_waited_for(stored: Stored) -> None:
@@ -400,7 +489,7 @@ def test_cleaning_a_remote_keeps_what_is_published_and_what_others_are_sending(
     before = {path for path in stored.store.rglob("*") if path.is_file()}
     arguments = ("--remote", "store", *FEW, "--drop", "unreferenced,weights,checkpoints")
     young = stored.one.gitml("gc", *arguments, "--yes")
-    assert "stored less than 1 days ago" in young.stdout
+    assert "stored less than 1 day ago" in young.stdout
     assert {path for path in stored.store.rglob("*") if path.is_file()} == before
     document = stored.gc(*arguments, "--yes")
     assert any("Other clones use store" in note for note in document["notes"])
@@ -428,7 +517,7 @@ def test_cleaning_a_remote_of_what_others_have_needs_a_word_and_is_said(stored: 
 def test_a_remote_is_left_alone_when_the_others_cant_be_asked(stored: Stored) -> None:
     stored.hub.rename(stored.folder / "away.git")
     refused = stored.gc("--remote", "store", *FEW, "--also-published", "--yes", status=2)
-    assert "what others need isn't known" in refused.stderr
+    assert "what is needed isn't known" in refused.stderr
     assert stored.there(stored.digest("e1")).exists()
     assert "--remote" in stored.gc("--also-published", status=2).stderr
 
