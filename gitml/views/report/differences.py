@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _SHOWN = 8
 _OPEN_ROWS = 12
 _DETAILS = ("Settings", "Libraries", "Data", "Partition", "Code", "Environment")
-_LONG_VALUE = 40
+_LONG_VALUE, _LONG_NAME = 40, 80
 
 
 def section(comparison: Comparison, titles: Sequence[str]) -> Section:
@@ -68,6 +68,7 @@ def _facts(comparison: Comparison) -> list[Markup]:
 
 def _item(title: str, old: str, new: str) -> Markup:
     step = join([tag("del", old), " → ", tag("ins", new)])
+    title = values.cut(title, _LONG_NAME, middle=True)
     return tag("span", tag("code", title), " ", step, class_="item")
 
 

@@ -88,6 +88,8 @@ def _headline(found: Overview) -> list[Child]:
     known = {row.commit for row in found.rows}
     tops = [best.row for best in found.studies if best.row is not None and best.row.commit in known]
     top = _top(tops, goals.primary, goals.goal)
+    if not found.rows:
+        return ["Nothing matches."]
     if top is None:
         return ["No primary metric says which is best."] if not goals.goal else ["No champion yet."]
     value = rounded(_value(top, goals.primary), 5)
@@ -113,7 +115,7 @@ def _value(row: Row, name: str) -> float | None:
 def _span(found: Overview) -> str:
     """Return when they ran, and how many didn't come to an end."""
     if not found.rows:
-        return "Nothing matches."
+        return "No experiment of these studies is as the expression asks."
     first, last = moment(found.rows[0].created)[:10], moment(found.rows[-1].created)[:10]
     days = f"On {first}" if first == last else f"From {first} to {last}"
     failed = sum(row.status != "completed" for row in found.rows)

@@ -31,7 +31,8 @@ _MANY = (
     "One run of each. Whether a difference is more than noise is told by a comparison of two that "
     "were run with several seeds."
 )
-_MIDDLE = 44.0
+# Of the drawing of the difference, in pixels from its top.
+_TOP, _MIDDLE, _BASE, _HEIGHT = 2.0, 26.0, 54.0, 78
 
 
 def head(comparison: Comparison, titles: Sequence[str]) -> Markup:
@@ -82,7 +83,8 @@ def _headline(comparison: Comparison, titles: Sequence[str]) -> list[Child]:
     primary = _primary(comparison)
     if len(titles) > 2 and primary is not None and primary.best is not None:
         best = rounded(_number(primary.values[primary.best]))
-        return [titles[primary.best], f" has the best {primary.name}: {best}."]
+        leader = tag("span", titles[primary.best], class_=colour(primary.best))
+        return [leader, f" has the best {primary.name}: {best}."]
     return [f"{len(titles)} experiments side by side."]
 
 
@@ -144,16 +146,15 @@ def _plot(verdict: Verdict, titles: Sequence[str]) -> Markup | None:
     parts: list[Child] = []
     if effect > 0:
         width = axis.at(effect) - axis.at(-effect)
-        parts.append(box(axis.at(-effect), 20, width, 54, "effect"))
-        parts += [line(axis.at(x), 20, axis.at(x), 74, "edge") for x in (-effect, effect)]
+        parts.append(box(axis.at(-effect), _TOP, width, _BASE - _TOP, "effect"))
+        parts += [line(axis.at(x), _TOP, axis.at(x), _BASE, "edge") for x in (-effect, effect)]
     parts += [
-        line(axis.left, 74, axis.right, 74, "axis"),
-        line(axis.at(0), 20, axis.at(0), 74, "zero"),
+        line(axis.left, _BASE, axis.right, _BASE, "axis"),
+        line(axis.at(0), _TOP, axis.at(0), _BASE, "zero"),
         line(axis.at(low), middle, axis.at(high), middle, "range"),
         *(line(axis.at(x), middle - 6, axis.at(x), middle + 6, "range") for x in interval),
         dot(axis.at(step), middle, 7, "dot"),
-        *_scale(axis, 74),
-        *_directions(verdict, titles, axis),
+        *_scale(axis, _BASE),
     ]
     told = (
         f"{verdict.metric}: difference {signed(step)}, interval {signed(low)} to {signed(high)}"
@@ -164,8 +165,9 @@ def _plot(verdict: Verdict, titles: Sequence[str]) -> Markup | None:
         caption += f", with its {verdict.confidence * 100:g} % interval"
     if effect > 0:
         caption += f". Shaded: differences up to ± {effect:g} don’t matter"
-    plot = drawing(*parts, height=98, label=told, kind=kind)
-    return tag("figure", plot, tag("figcaption", f"{caption}."), class_="verdict")
+    plot = drawing(*parts, height=_HEIGHT, label=told, kind=kind)
+    told_below = tag("figcaption", f"{caption}.")
+    return tag("figure", _directions(verdict, titles), plot, told_below, class_="verdict")
 
 
 def _scale(axis: Axis, base: float) -> list[Markup]:
@@ -176,15 +178,17 @@ def _scale(axis: Axis, base: float) -> list[Markup]:
     return found
 
 
-def _directions(verdict: Verdict, titles: Sequence[str], axis: Axis) -> list[Markup]:
-    """Return who is better to which side; nothing where it isn't known what is better."""
+def _directions(verdict: Verdict, titles: Sequence[str]) -> Markup | None:
+    """Return who is better to which side; None where it isn't known what is better."""
     if not verdict.goal:
-        return []
+        return None
     left, right = (0, 1) if verdict.goal == "max" else (1, 0)
-    return [
-        label(axis.left, 11, f"← {short(titles[left])} better", f"s{left}", "start"),
-        label(axis.right, 11, f"{short(titles[right])} better →", f"s{right}", "end"),
-    ]
+    return tag(
+        "p",
+        tag("span", f"← {short(titles[left])} better", class_=colour(left)),
+        tag("span", f"{short(titles[right])} better →", class_=colour(right)),
+        class_="directions",
+    )
 
 
 def _tiles(verdict: Verdict, titles: Sequence[str]) -> Markup | None:
@@ -202,7 +206,7 @@ def _tiles(verdict: Verdict, titles: Sequence[str]) -> Markup | None:
         width = (verdict.interval[1] - verdict.interval[0]) / 2 if verdict.interval else 0.0
         text = spell(abs(verdict.difference), width)
         sign = "+" if verdict.difference > 0 else "−" if verdict.difference else ""
-        told = f"difference in {verdict.metric}"
+        told = f"{short(titles[1])} minus {short(titles[0])}"
         tiles.append(_tile("Difference", f"{sign}{text}", told))
     if verdict.more_seeds is not None:
         more = verdict.more_seeds

@@ -28,7 +28,7 @@ function stretchFields(tools, redraw) {
   }
 
   function to(range) {
-    ends.forEach((end, place) => { end.value = range ? Number(range[place].toPrecision(6)) : ""; });
+    ends.forEach((end, place) => { end.value = range ? Number(range[place].toPrecision(4)) : ""; });
     show(range);
   }
 
