@@ -153,3 +153,21 @@ def test_more_metrics_are_corrected_for_their_number() -> None:
     assert rows["m1"].adjusted_p is not None
     assert rows["m1"].adjusted_p > 0.02  # three times 0.008
     assert rows["m1"].better is True
+
+
+def test_a_verdict_has_the_probability_of_improvement_from_five_runs_on() -> None:
+    for many, goal, known in ((5, "max", True), (4, "max", False), (5, "", False)):
+        sides = group(*(0.1 * n for n in range(many))), group(*(0.1 * n + 1 for n in range(many)))
+        records = [
+            msgspec.structs.replace(make_record(0), metrics=dict(side.runs[0].metrics))
+            for side in sides
+        ]
+        goals = Goals("accuracy", {"accuracy": goal} if goal else {})
+        verdict = with_verdict(comparison(), records, sides, goals).verdict
+        assert verdict is not None
+        if known:
+            assert verdict.improvement == 1
+            assert verdict.improvement_interval is not None
+            assert 0.5 < verdict.improvement_interval[0] < verdict.improvement_interval[1]
+        else:
+            assert verdict.improvement is verdict.improvement_interval is None
