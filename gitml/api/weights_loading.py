@@ -59,11 +59,11 @@ def load_into(
 
     state = module.state_dict()
     targets = {name: value for name, value in state.items() if isinstance(value, torch.Tensor)}
-    own = {short: name for name, short in strip_wrappers(targets)[0].items()}
+    own = {short: name for name, short in strip_wrappers(targets).items()}
     with opened(path) as model:
         saved = {name: name for name in model.places} | model.aliases
         # A model that other tools saved keeps the wrappers in its names.
-        stripped = {short: saved[name] for name, short in strip_wrappers(saved)[0].items()}
+        stripped = {short: saved[name] for name, short in strip_wrappers(saved).items()}
         found = {own[short]: place for short, place in stripped.items() if short in own}
         missing = _missing(targets, found)
         if strict:

@@ -33,6 +33,7 @@ class TensorChange(msgspec.Struct, frozen=True):
         share: Share of the elements that differ, 0 … 1; only from the weights themselves.
         odd: Number of elements that are NaN or infinite, in both.
         before: Its name in the first, where that is another one; else empty.
+        statistic: Whether it is a running statistic of a normalisation layer.
     """
 
     name: str
@@ -46,6 +47,7 @@ class TensorChange(msgspec.Struct, frozen=True):
     share: float | None = None
     odd: tuple[int, int] = (0, 0)
     before: str = ""
+    statistic: bool = False
 
 
 class BlockChange(msgspec.Struct, frozen=True):
@@ -60,8 +62,9 @@ class BlockChange(msgspec.Struct, frozen=True):
         relative: ‖B - A‖ / ‖A‖ over the tensors of the same shape, running statistics of
             normalisation layers left out; None where it isn't known.
         cosine: Over the same tensors.
-        largest: Largest |B - A| of an element; only from the weights themselves.
+        largest: Largest |B - A| of an element of these; only from the weights themselves.
         odd: Number of elements that are NaN or infinite, in both.
+        statistics: How many of the changed are running statistics of normalisation layers.
     """
 
     name: str
@@ -73,6 +76,7 @@ class BlockChange(msgspec.Struct, frozen=True):
     cosine: float | None = None
     largest: float | None = None
     odd: tuple[int, int] = (0, 0)
+    statistics: int = 0
 
 
 class WeightsComparison(msgspec.Struct, frozen=True):

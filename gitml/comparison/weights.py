@@ -14,9 +14,10 @@ from typing import NamedTuple
 
 from gitml.comparison.contents import BlockChange, Kinship, TensorChange, WeightsComparison
 from gitml.comparison.weights_kinship import Closeness, closeness, is_trained, kinship
-from gitml.comparison.weights_matching import Pair, block_of, match
+from gitml.comparison.weights_matching import Pair, match
 from gitml.comparison.weights_measuring import Measured
 from gitml.comparison.weights_remarks import APART, not_finite, renamed, tied
+from gitml.outputs.grouping import STATISTICS, block_of
 from gitml.outputs.tensor_layout import tensor_size
 from gitml.outputs.tensor_manifest import TensorSummary
 from gitml.outputs.tensor_sketch import distance
@@ -146,6 +147,7 @@ def _tensor(line: _Line, *, shown: bool) -> TensorChange:
         share=line.measured.share if line.measured else None,
         odd=_odd_of(line),
         before=line.pair.before,
+        statistic=_is_statistic(line),
     )
 
 
@@ -187,13 +189,14 @@ def _block(name: str, lines: Sequence[_Line], *, shown: bool) -> BlockChange:
     relative, cosine = (
         _ratios((total[0], total[1], total[2])) if shown and squares else (None, None)
     )
-    largest = [line.measured.largest for line in lines if line.measured is not None]
+    largest = [line.measured.largest for line in weighty if line.measured is not None]
     odd = [_odd_of(line) for line in lines]
     sides = list(zip(*(line.pair for line in lines), strict=True))
     return BlockChange(
         name=name,
         tensors=len(lines),
         changed=sum(line.change != "same" for line in lines),
+        statistics=sum(line.change != "same" and _is_statistic(line) for line in lines),
         parameters=(_sum(sides[0]), _sum(sides[1])),
         norms=(_norm(sides[0]), _norm(sides[1])),
         relative=relative,
@@ -201,6 +204,10 @@ def _block(name: str, lines: Sequence[_Line], *, shown: bool) -> BlockChange:
         largest=max(largest, default=None),
         odd=(sum(one for one, _ in odd), sum(other for _, other in odd)),
     )
+
+
+def _is_statistic(line: _Line) -> bool:
+    return line.pair.name.endswith(STATISTICS)
 
 
 def _is_trained(line: _Line) -> bool:

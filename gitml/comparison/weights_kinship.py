@@ -15,10 +15,10 @@ from typing import NamedTuple
 
 from gitml.comparison.contents import Kinship
 from gitml.comparison.weights_matching import Pair
+from gitml.outputs.grouping import STATISTICS
 from gitml.outputs.tensor_sketch import product
 
 FLOATING = frozenset({"F64", "F32", "F16", "BF16"})
-STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 
 # Of chance, so many standard deviations are noise.
 _NOISE = 5.0

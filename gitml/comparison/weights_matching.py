@@ -77,7 +77,7 @@ def _unwrapped(
 ) -> dict[str, str]:
     try:
         # Of the whole model, since `module.` is a wrapper's only if all names begin with it.
-        one, other = strip_wrappers(ours)[0], strip_wrappers(theirs)[0]
+        one, other = strip_wrappers(ours), strip_wrappers(theirs)
     except StorageError:
         return {}
     names = {other[name]: name for name in right}
@@ -122,12 +122,3 @@ def _cuts(name: str) -> Iterator[tuple[str, str]]:
     while at < len(name):
         yield name[:at], name[at:]
         at = name.find(".", at) + 1 or len(name)
-
-
-def block_of(name: str) -> str:
-    """Return the part of a name up to its first number, else the module that it belongs to."""
-    parts = name.split(".")
-    for index, part in enumerate(parts[:-1]):
-        if part.isascii() and part.isdigit():
-            return ".".join(parts[: index + 1])
-    return ".".join(parts[:-1]) or name

@@ -149,6 +149,10 @@ class _Compared:
         return measure(first, second, ours, theirs, progress)
 
     def _unlisted(self, listed: Sequence[Tensors | None]) -> None:
+        one, other = self._items
+        if one.digest == other.digest:
+            self._notes.append(f"{other.path} is the same in both; its tensors aren't known.")
+            return
         for side, tensors in enumerate(listed):
             if tensors is None and not any(self._name(side) in note for note in self._notes):
                 self._notes.append(f"No tensors are known of {self._name(side)}.")

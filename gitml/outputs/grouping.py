@@ -21,15 +21,16 @@ SMALL = 1 << 20
 _WRAPPERS = frozenset({"_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"})
 # What DataParallel and DistributedDataParallel put in front of all of them.
 _OUTER = "module."
-_STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
+# What normalisation layers count on their own, though nothing trains them.
+STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 _MAX_GROUP = 120
 
 
-def strip_wrappers(names: Iterable[str]) -> tuple[dict[str, str], str]:
-    """Return name → name without the parts that wrappers added, and the prefix that was removed.
+def strip_wrappers(names: Iterable[str]) -> dict[str, str]:
+    """Return name → name without the parts that wrappers added.
 
-    `module.` is a wrapper's only if every name begins with it. The prefix (`module.` or empty) is
-    returned because a model may really have an attribute `module`.
+    `module.` is a wrapper's only if every name begins with it. A model may really have an attribute
+    `module`, and no other: its names are stripped as well, on both sides when weights are loaded.
 
     Raises:
         StorageError: if two names become the same.
@@ -39,15 +40,13 @@ def strip_wrappers(names: Iterable[str]) -> tuple[dict[str, str], str]:
         parts = name.split(".")
         kept = [part for part in parts[:-1] if part not in _WRAPPERS]
         stripped[name] = ".".join([*kept, parts[-1]])
-    prefix = ""
     while stripped and all(
         name.startswith(_OUTER) and name != _OUTER for name in stripped.values()
     ):
         stripped = {name: short.removeprefix(_OUTER) for name, short in stripped.items()}
-        prefix += _OUTER
     if len(set(stripped.values())) != len(stripped):
         raise StorageError("Two tensors have the same name once wrapper prefixes are removed.")
-    return stripped, prefix
+    return stripped
 
 
 def group_tensors(
@@ -73,7 +72,7 @@ def group_tensors(
     entries = list(entries)
     if sum(entry.size for entry in entries) < SMALL:
         return {WHOLE: sorted(entry.name for entry in entries)}
-    short = strip_wrappers(entry.name for entry in entries)[0]
+    short = strip_wrappers(entry.name for entry in entries)
     groups: dict[str, list[TensorEntry]] = {}
     own: dict[str, list[TensorEntry]] = {}
     for entry in entries:
@@ -83,7 +82,7 @@ def group_tensors(
         elif len(entry.shape) <= 1 or _is_buffer(entry.name, name, buffers):
             own.setdefault("vectors", []).append(entry)
         else:
-            groups.setdefault(_block(name), []).append(entry)
+            groups.setdefault(block_of(name), []).append(entry)
     for block, members in groups.items():
         if sum(entry.size for entry in members) < SMALL:
             parent = block.rpartition(".")[0]
@@ -98,11 +97,11 @@ def group_tensors(
 
 def _is_buffer(name: str, short: str, buffers: frozenset[str] | None) -> bool:
     if buffers is None:
-        return short.endswith(_STATISTICS)
+        return short.endswith(STATISTICS)
     return name in buffers or short in buffers
 
 
-def _block(name: str) -> str:
+def block_of(name: str) -> str:
     """Return the part of a name up to its first integer, else the module that it belongs to."""
     parts = name.split(".")
     for index, part in enumerate(parts[:-1]):

@@ -44,14 +44,12 @@ class ShardPlan(NamedTuple):
     Attributes:
         files: File name → its tensors in order, with their offsets, named as they will be.
         names: Name as given → name as it will be, without wrapper prefixes.
-        prefix: The prefix that all names had and that was removed, or empty.
         aliases: Name of a tied tensor that is left out → name of the one that is kept.
         notes: What else the index is to say, as JSON.
     """
 
     files: dict[str, list[TensorEntry]]
     names: dict[str, str]
-    prefix: str = ""
     aliases: Mapping[str, str] = {}
     notes: Mapping[str, Any] = {}
 
@@ -76,7 +74,7 @@ def plan_shards(
         StorageError: if names clash, or a tensor's size doesn't fit its shape.
     """
     entries, aliases = list(entries), dict(aliases or {})
-    names, prefix = strip_wrappers([*(entry.name for entry in entries), *aliases])
+    names = strip_wrappers([*(entry.name for entry in entries), *aliases])
     if len({entry.name for entry in entries} | aliases.keys()) != len(entries) + len(aliases):
         raise StorageError("A model has a tensor's name twice.")
     if any(kept not in names for kept in aliases.values()):
@@ -87,7 +85,6 @@ def plan_shards(
     return ShardPlan(
         {file: lay_out(named[name] for name in members) for file, members in groups.items()},
         names,
-        prefix,
         {names[dropped]: names[kept] for dropped, kept in sorted(aliases.items())},
         dict(notes or {}),
     )
@@ -153,8 +150,6 @@ def render_index(plan: ShardPlan) -> bytes:
     }
     if plan.aliases:
         metadata["aliases"] = dict(plan.aliases)
-    if plan.prefix:
-        metadata["prefix"] = plan.prefix
     if plan.notes:
         metadata["notes"] = dict(plan.notes)
     tree = {"metadata": metadata, "weight_map": where}

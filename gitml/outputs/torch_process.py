@@ -39,7 +39,6 @@ class Conversion(msgspec.Struct, frozen=True):
         unsafe: Whether loading it could run code: it is not known to be tensors and plain values.
         key: The key of the dictionary that the tensors were under, or empty.
         rest: Names of what else the file holds, so that it is a checkpoint as well.
-        prefix: The wrapper's prefix (`module.`) that was removed from all names, or empty.
         aliases: Name of a tied tensor → name of the one that was kept in its place.
         kept: Number of tensors that were written.
         files: Names of the files in the destination, without the index.
@@ -51,7 +50,6 @@ class Conversion(msgspec.Struct, frozen=True):
     unsafe: bool = False
     key: str = ""
     rest: tuple[str, ...] = ()
-    prefix: str = ""
     aliases: dict[str, str] = {}
     kept: int = 0
     files: tuple[str, ...] = ()
@@ -160,7 +158,6 @@ def _talk(process: subprocess.Popen[bytes], path: Path, destination: Path) -> Co
         converted=True,
         key=str(answer.get("key", "")),
         rest=rest,
-        prefix=plan.prefix,
         aliases=dict(plan.aliases),
         kept=sum(len(entries) for entries in plan.files.values()),
         files=tuple(plan.files),

@@ -46,13 +46,11 @@ class SavedModel(NamedTuple):
     Attributes:
         places: Tensor name → where it is; of each file in the order of its bytes.
         aliases: Name of a tied tensor → name of the one that stands for it.
-        prefix: The wrapper's prefix that was removed from all names when it was saved, or empty.
         notes: What `save_weights` was given as metadata.
     """
 
     places: dict[str, Place]
     aliases: dict[str, str]
-    prefix: str
     notes: dict[str, Any]
 
 
@@ -72,7 +70,7 @@ def opened(path: Path) -> Iterator[SavedModel]:
     if not path.is_dir():
         if not os.path.lexists(path):
             raise NotFoundError(f"{path} doesn't exist.")
-        yield _of_files(path.parent, {path.name: None}, {}, {})
+        yield _of_files(path.parent, {path.name: None})
         return
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -86,7 +84,7 @@ def opened(path: Path) -> Iterator[SavedModel]:
 def _of_folder(folder: Path) -> SavedModel:
     if not os.path.lexists(folder / INDEX):
         if os.path.lexists(folder / WHOLE):
-            return _of_files(folder, {WHOLE: None}, {}, {})
+            return _of_files(folder, {WHOLE: None})
         raise NotFoundError(
             f"{folder} holds no weights: it has neither {INDEX} nor {WHOLE}.",
             hint="If they are in DVC storage, `dvc pull` or `gitml exp apply` brings them here.",
@@ -106,8 +104,8 @@ def _of_folder(folder: Path) -> SavedModel:
         kept not in where or dropped in where for dropped, kept in aliases.items()
     ):
         raise _unsound(folder / INDEX, "its aliases don't fit its tensors")
-    prefix, notes = metadata.get("prefix", ""), metadata.get("notes", {})
-    if not isinstance(prefix, str) or not isinstance(notes, dict):
+    notes = metadata.get("notes", {})
+    if not isinstance(notes, dict):
         raise _unsound(folder / INDEX, "its metadata is not what save_weights writes")
     files: dict[str, set[str] | None] = {}
     for name, file in where.items():
@@ -116,14 +114,14 @@ def _of_folder(folder: Path) -> SavedModel:
         members = files.setdefault(file, set())
         assert members is not None
         members.add(name)
-    return _of_files(folder, files, aliases, {"prefix": prefix, "notes": notes})
+    return _of_files(folder, files, aliases, notes)
 
 
 def _of_files(
     folder: Path,
     files: dict[str, set[str] | None],
-    aliases: dict[str, str],
-    more: dict[str, Any],
+    aliases: dict[str, str] | None = None,
+    notes: dict[str, Any] | None = None,
 ) -> SavedModel:
     """Return what the headers say, compared with the names that each file should have."""
     places: dict[str, Place] = {}
@@ -141,7 +139,7 @@ def _of_files(
             )
         for entry in header.tensors:
             places[entry.name] = Place(path, header.offset + entry.start, entry)
-    return SavedModel(places, aliases, more.get("prefix", ""), more.get("notes", {}))
+    return SavedModel(places, aliases or {}, notes or {})
 
 
 def _check_file(path: Path, folder: Path) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from gitml.outputs.grouping import block_of
 from gitml.values import Scalar
 from gitml.views import values
 from gitml.views.curves import bar
@@ -21,7 +23,7 @@ _BAR = 10
 _NEARLY_ALL = 0.995
 _HUGE = 100.0
 _ONE_SIDED = ("added", "removed")
-_ARCHITECTURE = (*_ONE_SIDED, "reshaped", "retyped")
+_ARCHITECTURE = (*_ONE_SIDED, "reshaped")
 _UNITS = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
@@ -48,7 +50,8 @@ def _head(one: WeightsComparison, title: str) -> Section:
         return Section(title, lines=tuple(notes))
     if one.kinship == "same":
         tensors = values.plural(one.counts["same"], "tensor")
-        same = f"All {tensors} are the same ({_count(one.parameters[1])} parameters)."
+        all_ = f"All {tensors} are" if one.counts["same"] > 1 else f"Its {tensors} is"
+        same = f"{all_} the same ({_count(one.parameters[1])} parameters)."
         return Section(title, lines=(same, *notes))
     return Section(title, lines=(*_summary(one), *_architecture(one), *_steps(one), *notes))
 
@@ -76,20 +79,47 @@ def _summary(one: WeightsComparison) -> list[str]:
 def _architecture(one: WeightsComparison) -> list[str]:
     """Return a line for each kind of change of the architecture."""
     lines = []
-    for change in _ARCHITECTURE:
+    for change in (*_ARCHITECTURE, "retyped"):
         found = [tensor for tensor in one.tensors if tensor.change == change]
         if found:
-            named = ", ".join(_shape(tensor) for tensor in found[:_NAMED])
-            more = f" and {len(found) - _NAMED:,} more" if len(found) > _NAMED else ""
-            lines.append(f"  {change}: {named}{more}")
+            few = len(found) <= _NAMED
+            parts = [_shape(tensor) for tensor in found] if few else _groups(found, change)
+            more = f" and {len(parts) - _NAMED:,} more" if len(parts) > _NAMED else ""
+            lines.append(f"  {change}: {', '.join(parts[:_NAMED])}{more}")
     return lines
+
+
+def _groups(tensors: Sequence[TensorChange], change: str) -> list[str]:
+    """Return the tensors of one kind of change: by block, or by the element types."""
+    if change == "retyped":
+        types = Counter(tensor.dtypes for tensor in tensors)
+        return [
+            f"{values.plural(count, 'tensor')} {_types(pair)}"
+            for pair, count in types.most_common()
+        ]
+    blocks: dict[str, list[TensorChange]] = {}
+    for tensor in tensors:
+        blocks.setdefault(block_of(tensor.name), []).append(tensor)
+    return [
+        f"{values.escape(name)} ({values.plural(len(members), 'tensor')}, "
+        f"{_count(sum(map(_elements, members)))} parameters)"
+        for name, members in blocks.items()
+    ]
+
+
+def _elements(tensor: TensorChange) -> int:
+    return max(math.prod(shape) for shape in tensor.shapes if shape is not None)
+
+
+def _types(pair: Sequence[str | None]) -> str:
+    before, after = (values.escape(dtype or "") for dtype in pair)
+    return f"{before} → {after}"
 
 
 def _shape(tensor: TensorChange) -> str:
     name = values.escape(tensor.name)
     if tensor.change == "retyped":
-        before, after = (values.escape(dtype or "") for dtype in tensor.dtypes)
-        return f"{name} {before} → {after}"
+        return f"{name} {_types(tensor.dtypes)}"
     shown = [
         " × ".join(map(str, shape)) or "scalar" for shape in tensor.shapes if shape is not None
     ]
@@ -100,7 +130,8 @@ def _steps(one: WeightsComparison) -> list[str]:
     """Return what only reading the weights tells: the largest step, and how many differ."""
     read = [tensor for tensor in one.tensors if tensor.largest is not None]
     lines = []
-    largest = max(read, key=lambda tensor: tensor.largest or 0.0, default=None)
+    trained = [tensor for tensor in read if not tensor.statistic]
+    largest = max(trained, key=lambda tensor: tensor.largest or 0.0, default=None)
     if largest is not None and largest.largest:
         name = values.escape(largest.name)
         lines.append(f"The largest step of one weight is {largest.largest:.3g}, in {name}.")
@@ -113,10 +144,16 @@ def _steps(one: WeightsComparison) -> list[str]:
 
 
 def _blocks(one: WeightsComparison, title: str, *, plain: bool) -> Section:
-    blocks = [block for block in one.blocks if block.relative is not None]
+    known = [block for block in one.blocks if block.relative is not None]
+    blocks = [block for block in known if block.changed > block.statistics]
+    still = len(known) - len(blocks)
+    lines = []
+    if still:
+        where = values.plural(still, "more block" if blocks else "block")
+        lines.append(f"In {where} only running statistics of normalisation changed.")
     if not blocks:
-        return Section(title)
-    shown = blocks[:_SHOWN]
+        return Section(title, lines=tuple(lines))
+    shown = sorted(blocks, key=_is_broken, reverse=True)[:_SHOWN]
     most = max(block.relative or 0.0 for block in shown)
     names = ["block", "", "change", "cosine", "tensors"]
     keeps = [FIXED, 50, FIXED, 80, 70]
@@ -127,11 +164,10 @@ def _blocks(one: WeightsComparison, title: str, *, plain: bool) -> Section:
         Column(name, keep=keep, middle=name == "block", narrow=12 if name else _BAR)
         for name, keep in zip(names, keeps, strict=True)
     )
-    widest = max(len(percent(block.relative or 0.0)) for block in shown)
+    widest = max(len(_moved(block)) for block in shown)
     rows = tuple(_row(block, most, widest, exact=one.exact, plain=plain) for block in shown)
-    lines = []
     if len(blocks) > len(shown):
-        lines.append(f"The {len(shown)} of {len(blocks):,} that changed most; --json has all.")
+        lines.insert(0, f"The {len(shown)} of {len(blocks):,} that changed most; --json has all.")
     if not one.exact:
         lines.append("Estimated from the manifests, mostly within 12 %; --weights reads them all.")
     return Section(title, Table(columns, rows), tuple(lines))
@@ -141,18 +177,29 @@ def _row(
     block: BlockChange, most: float, widest: int, *, exact: bool, plain: bool
 ) -> tuple[Cell | Scalar, ...]:
     relative = block.relative or 0.0
-    cosine = values.MISSING if block.cosine is None else f"{block.cosine:.{4 if exact else 3}f}"
+    known = block.cosine is not None and not _is_broken(block)
+    cosine = f"{block.cosine:.{4 if exact else 3}f}" if known else values.MISSING
     cells: list[Cell | Scalar] = [
         Cell(values.escape(block.name), block.name),
         Cell(bar(relative, most, _BAR, plain=plain), ""),
         # Padded here, since tables line up numbers at their points.
-        Cell(percent(relative).rjust(widest), ""),
+        Cell(_moved(block).rjust(widest), ""),
         Cell(cosine, block.cosine),
     ]
     if exact:
-        largest = values.MISSING if block.largest is None else f"{block.largest:.3g}"
+        unknown = block.largest is None or _is_broken(block)
+        largest = values.MISSING if unknown else f"{block.largest:.3g}"
         cells.append(Cell(largest, block.largest))
     return (*cells, Cell(f"{block.changed} of {block.tensors}", block.changed))
+
+
+def _is_broken(block: BlockChange) -> bool:
+    """Whether NaN and infinite numbers, which no norm counts, are all that changed in a block."""
+    return any(block.odd) and not block.relative
+
+
+def _moved(block: BlockChange) -> str:
+    return "not finite" if _is_broken(block) else percent(block.relative or 0.0)
 
 
 def percent(share: float) -> str:

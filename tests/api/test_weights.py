@@ -187,6 +187,7 @@ def test_wrappers_change_no_shard_and_weights_fit_with_and_without(network: Netw
     gitml.load_weights("compiled", parallel)
     gitml.save_weights(parallel, "parallel")
     assert shards("plain") == shards("parallel")
+    assert Path("plain", INDEX).read_bytes() == Path("parallel", INDEX).read_bytes()
     plain = Network()
     gitml.load_weights("parallel", plain)
     assert same(plain.state_dict(), network.state_dict())
@@ -365,7 +366,7 @@ def index(where: object, **metadata: object) -> None:
         ([], {}, "weight_map"),
         ({"a": "model-a.safetensors"}, {"aliases": {"b": "c"}}, "aliases"),
         ({"a": "model-a.safetensors"}, {"aliases": {"a": "a"}}, "aliases"),
-        ({"a": "model-a.safetensors"}, {"prefix": 1}, "metadata"),
+        ({"a": "model-a.safetensors"}, {"notes": 1}, "metadata"),
         ("{" * 10, {}, "no sound JSON"),
         ('{"weight_map": {}, "weight_map": {}}', {}, "no sound JSON"),
         ("[" * 200_000, {}, "nested"),

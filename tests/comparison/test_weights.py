@@ -110,8 +110,12 @@ def test_running_statistics_dont_hide_what_training_changed():
     other = stepped(one, "layers.0.conv", 0.01)
     other["layers.0.norm.running_var"] = one["layers.0.norm.running_var"] * 2
     other["layers.0.norm.num_batches_tracked"] = torch.tensor(900)
-    (block,) = exactly(one, other).blocks
+    found = exactly(one, other)
+    (block,) = found.blocks
     assert block.relative < 0.01 and block.changed == 3 and block.tensors == 4
+    assert block.statistics == 2 and block.largest < 1
+    counters = [tensor.name for tensor in found.tensors if tensor.statistic]
+    assert counters == ["layers.0.norm.num_batches_tracked", "layers.0.norm.running_var"]
 
 
 def test_the_same_weights_are_the_same():

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitml.comparison.weights_matching import block_of, match
+from gitml.comparison.weights_matching import match
+from gitml.outputs.grouping import block_of
 from gitml.outputs.tensor_manifest import TensorSummary
 
 names = st.lists(st.sampled_from(["a", "b", "module", "0", "1", "w", "_orig_mod", ""]), max_size=4)

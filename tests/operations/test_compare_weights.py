@@ -140,3 +140,5 @@ def test_a_damaged_manifest_is_said(recorded, monkeypatch):
     monkeypatch.setattr(ArtifactFiles, "committed", lambda *_: None)
     found, _ = compared(recorded.root, "a", "b")
     assert found[0].notes[0] == "No tensors are known of one.safetensors of a."
+    found, _ = compared(recorded.root, "a", "a")
+    assert found[0].notes == ("one.safetensors is the same in both; its tensors aren't known.",)

@@ -71,10 +71,43 @@ def test_the_architecture_comes_before_the_numbers():
     )
     assert "2 of 11 tensors changed (39 % of 6.6 k parameters)." in text
     assert "The architecture changed (9.1 k → 6.6 k parameters):" in text
-    assert "added: new.0 (7), new.1 (7), new.2 (7) and 2 more" in text
+    assert "added: new (5 tensors, 35 parameters)" in text
     assert "removed: old (scalar)" in text and "reshaped: head.weight (10 × 512 → 5 × 512)" in text
     assert "retyped: half F32 → BF16" in text
     assert text.index("added") < text.index("reshaped") < text.index("layers.0")
+
+
+def test_other_element_types_are_no_other_architecture():
+    tensors = tuple(
+        TensorChange(f"layers.{i}.w", "retyped", ((4, 4),) * 2, ("F32", "BF16")) for i in range(4)
+    )
+    text = shown(compared(tensors=tensors, counts={"retyped": 4, "same": 1}))
+    assert "4 of 5 tensors changed" in text and "same architecture." in text
+    assert "retyped: 4 tensors F32 → BF16" in text
+
+
+def test_blocks_of_which_only_running_statistics_changed_are_a_line():
+    still = BlockChange("bn", 6, 3, (9, 9), (1.0, 1.0), 0.0, 1.0, statistics=3)
+    one = compared()
+    text = shown(compared(blocks=(*one.blocks[:2], still, still)))
+    assert "In 2 more blocks only running statistics of normalisation changed." in text
+    assert "bn" not in text and "layers.1" in text
+    text = shown(compared(blocks=(still,)))
+    assert "In 1 block only running statistics of normalisation changed." in text
+
+
+def test_a_counter_of_steps_is_no_step_of_a_weight():
+    counter = TensorChange("bn.n", "changed", ((), ()), ("I64", "I64"), largest=9.0, statistic=True)
+    weight = TensorChange("w", "changed", ((4,), (4,)), ("F32", "F32"), largest=0.25, share=1.0)
+    text = shown(compared(exact=True, tensors=(counter, weight)))
+    assert "The largest step of one weight is 0.25, in w." in text
+
+
+def test_a_block_that_became_nan_is_not_said_to_be_unchanged():
+    broken = BlockChange("head", 2, 1, (9, 9), (1.0, 1.0), 0.0, 1.0, odd=(0, 1))
+    lines = shown(compared(blocks=(*compared().blocks, broken))).splitlines()
+    first = next(line for line in lines if "head" in line)
+    assert first.split() == ["head", "not", "finite", "–", "1", "of", "2"]
 
 
 def test_what_was_read_is_told_exactly():
