@@ -20,6 +20,9 @@ from gitml.outputs.predictions_file import PredictionsFile, read_predictions
 
 Progress = Callable[[int, int], None]
 
+# Share of its examples that a replicate must have been tested on, too.
+_ALIKE = 0.9
+
 # Metrics that are errors of numbers: whole numbers are no labels where one of them is primary.
 _ERRORS = frozenset(["mae", "mse", "rmse", "mape", "rmsle", "r2", "l1", "l2", "msle"])
 
@@ -77,6 +80,7 @@ def _compared(
     read = [_read(sources, notes, step) for sources in (sides.a, sides.b)]
     if not all(read):
         return None, notes
+    read = [_tested_alike(arm, name, notes) for arm, name in zip(read, names, strict=True)]
     runs = [*read[0], *read[1]]
     positive = positive_of(runs)
     if positive is not None and runs[0].positive is None:
@@ -114,6 +118,26 @@ def _read(
             found.append(one)
             notes += [note for note in one.notes if note not in notes]
         step()
+    return found
+
+
+def _tested_alike(
+    arm: Sequence[PredictionsFile], name: str, notes: list[str]
+) -> list[PredictionsFile]:
+    """Return the runs of an arm that were tested on its own examples, or on nearly all of them.
+
+    Where a seed also draws the test set, the examples that all seeds share are next to none.
+    """
+    own = set(arm[0].ids)
+    found = [arm[0]]
+    for run in arm[1:]:
+        ids = set(run.ids)
+        if len(own & ids) >= _ALIKE * max(len(own), len(ids)):
+            found.append(run)
+    left = len(arm) - len(found)
+    if left:
+        many = "1 replicate is" if left == 1 else f"{left:,} replicates are"
+        notes.append(f"Of {name}, {many} left out here: tested on other examples.")
     return found
 
 

@@ -172,6 +172,24 @@ def test_a_replicate_that_cannot_be_read_is_left_out_and_said(tmp_path: Path) ->
     assert "Of a, the file of 1 replicate left out: not on this machine." in found.notes
 
 
+def test_replicates_with_a_test_set_of_their_own_are_left_out_and_said(tmp_path: Path) -> None:
+    def tested(first: int, last: int) -> str:
+        return table("id,y_true,y_pred", *((i, i % 2, i % 3 % 2) for i in range(first, last)))
+
+    texts = {
+        "a": tested(0, 100),
+        "b": tested(0, 100),
+        "other": tested(80, 180),
+        "nearly": tested(4, 100),
+    }
+    found = compared(tmp_path, texts, replicates=(("other", "nearly"), ("other",)))
+    assert found.comparison is not None
+    assert found.comparison.runs == (2, 1)
+    assert (found.comparison.left.shared, found.comparison.left.partial) == (96, 4)
+    assert "Of a, 1 replicate is left out here: tested on other examples." in found.notes
+    assert "Of b, 1 replicate is left out here: tested on other examples." in found.notes
+
+
 def test_only_ids_that_both_tests_share_are_compared(tmp_path: Path) -> None:
     texts = {
         "a": table("id,y_true,y_pred,score", *((i, i % 2, 0, 0.9) for i in range(50))),

@@ -66,8 +66,8 @@ def unlike(left: Left, path: str, names: tuple[str, str]) -> str:
         return ""
     return (
         f"{names[0]} and {names[1]} weren't tested on the same examples: in {path}, "
-        f"{' and '.join(said)}. Metrics over such examples aren't comparable; the predictions are "
-        "compared on those that both share."
+        f"{' and '.join(said)}. Metrics may differ for that alone; the predictions are compared "
+        "on the examples that both share."
     )
 
 
