@@ -14,6 +14,7 @@ RESERVED = frozenset({"step", "time", "values"})  # these names are in an object
 WHOLE = 1 << 63  # integers from here on are floats, as most readers of JSON have them
 _LONGEST = 10_000  # characters of a text
 _DEEPEST = 16
+_as_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
 class _Unusable(Exception):
@@ -66,8 +67,7 @@ def line(step: int | None, time: float, values: Mapping[str, Scalar]) -> bytes:
         (hidden if name in RESERVED else tree)[name] = to_json(value)
     if hidden:
         tree["values"] = hidden
-    text = json.dumps(tree, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return text.encode("utf-8", "replace") + b"\n"
+    return _as_json(tree).encode("utf-8", "replace") + b"\n"
 
 
 def _leaves(values: Any, prefix: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:

@@ -17,7 +17,11 @@ from gitml.api.summary import Summary
 from tests.api.logged_lines import run_folder, values
 from tests.conftest import Project
 
-DOCUMENTED = (log, Summary, params, gitml.experiments, Experiments.frame)
+DOCUMENTED = (
+    log, Summary, params, gitml.experiments, Experiments.frame, gitml.hash_split, gitml.log_split,
+)  # fmt: skip
+PUBLIC = [getattr(gitml, name) for name in gitml.__all__ if name != "__version__"]
+IDS = [f"scan-{number}" for number in range(100)]
 
 
 def examples(documented: object) -> list[str]:
@@ -41,7 +45,9 @@ def test_examples_run_as_they_stand(
         for documented in DOCUMENTED:
             blocks = examples(documented)
             assert blocks, f"{documented} has no example"
-            namespace: dict[str, object] = {"gitml": gitml}
+            namespace: dict[str, object] = {"gitml": gitml, "ids": IDS}
+            parts = gitml.hash_split(IDS, test=0.2, valid=0.1)
+            namespace |= {f"{part}_ids": members for part, members in parts.items()}
             for block in blocks:
                 exec(compile(block, str(documented), "exec"), namespace)
             if documented is params:
@@ -52,9 +58,9 @@ def test_examples_run_as_they_stand(
     assert capsys.readouterr().out == "calm-fox 0.1 0.95\n"
 
 
-@pytest.mark.parametrize("documented", DOCUMENTED)
+@pytest.mark.parametrize("documented", [*PUBLIC, Experiments.frame])
 def test_every_argument_is_documented(documented: object) -> None:
-    if inspect.isclass(documented):
+    if isinstance(documented, Summary):
         documented = documented.__call__
     text = inspect.getdoc(documented) or ""
     assert callable(documented)
