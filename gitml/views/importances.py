@@ -94,7 +94,7 @@ def _rank(rank: float | None) -> str:
 
 def _ranking(found: RankingComparison, names: tuple[str, str]) -> list[str]:
     lines = []
-    if found.spearman is not None:
+    if found.spearman is not None and found.shared > 2:  # of two it is 1 or -1, whatever they are
         features = count(found.shared, "feature")
         lines.append(f"Rank correlation {found.spearman:.2f} over {features}.")
         within = [

@@ -156,6 +156,19 @@ def test_importances_have_bars_and_ranks() -> None:
     assert "########" in plain and "█" not in plain
 
 
+def test_what_explanations_or_importances_cannot_tell_is_said_or_left_out() -> None:
+    two = ComparedImportances("i.json", compare_rankings({"a": 1, "b": 2}, {"a": 2, "b": 1}))
+    other = compare_attributions(
+        Attributions(["a"], [[1.0, 2.0, 3.0]], ["x", "y", "z"]),
+        Attributions(["a"], [[1.0, 2.0]], ["x", "new"]),
+    )
+    sections = importances.sections([two], [ComparedExplanations("e.csv", other)], TITLES)
+    text = sheet.text(sections, width=80)
+    assert "Rank correlation" not in text, "of two features it is 1 or -1 whatever they are"
+    assert "2 features of brave-otter not on the other side, left out." in text
+    assert "1 feature of calm-fox not on the other side, left out." in text
+
+
 def test_equal_importances_and_lost_explanations_say_so() -> None:
     same = ComparedImportances("i.json", compare_rankings({"a": 1.0}, {"a": 2.0}))
     nothing = compare_attributions(
