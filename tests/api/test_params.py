@@ -59,7 +59,7 @@ def test_no_parameter_file_is_an_error_unless_there_is_a_default(here: Path) -> 
     with pytest.raises(NotFoundError, match=r"There is no parameter file: no params\.yaml in") as e:
         gitml.params()
     assert "Make params.yaml" in e.value.__notes__[0]
-    assert gitml.params("lr", 0.1) == 0.1
+    assert gitml.params("lr", 0.1) == gitml.params("lr", default=0.1) == 0.1
 
 
 def test_the_project_is_the_nearest_one_above_the_working_directory(
