@@ -245,8 +245,15 @@ def test_apply_commit_makes_one_commit_that_names_the_experiment(project: Projec
     assert project.git("status", "--porcelain") == ""
 
 
-def test_an_isolated_run_is_safe_while_the_user_goes_on_editing(project: Project) -> None:
-    slow = (project.root / "train.py").read_text().replace("loss = 1.0", "loss = 1.0\nimport time\ntime.sleep(2)")  # fmt: skip
+def test_an_isolated_run_is_safe_while_the_user_goes_on_editing(
+    project: Project, tmp_path: Path
+) -> None:
+    started, edited = tmp_path / "started", tmp_path / "edited"
+    waiting = (
+        f"loss = 1.0\nimport os, time\nos.mkdir({str(started)!r})\n"
+        f"while not os.path.isdir({str(edited)!r}):\n    time.sleep(0.01)\n"
+    )
+    slow = (project.root / "train.py").read_text().replace("loss = 1.0\n", waiting)
     project.write("train.py", slow)
     process = subprocess.Popen(
         ["python", "-m", "gitml", "exp", "run", "--isolated", "--json", "-S", "lr=0.3"],
@@ -255,8 +262,11 @@ def test_an_isolated_run_is_safe_while_the_user_goes_on_editing(project: Project
         stdout=subprocess.PIPE,
         text=True,
     )
-    time.sleep(1.2)
+    while not started.is_dir():
+        assert process.poll() is None
+        time.sleep(0.01)
     project.write("train.py", "raise SystemExit('edited meanwhile')\n")
+    edited.mkdir()
     output, _ = process.communicate(timeout=60)
     done = json.loads(output.splitlines()[-1])
     assert done["status"] == "completed"
