@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from gitml.errors import NotFoundError
 from gitml.experiment.record import Record
 from gitml.git.command import no_hooks
 from gitml.history.index import Index, Row, open_index
@@ -26,6 +25,7 @@ from gitml.operations.fsck_pointers import Named, look_at_pointers
 from gitml.operations.fsck_remote import look_at_remote
 from gitml.operations.fsck_report import Seen, Stored, report
 from gitml.operations.fsck_values import Checked, Fault, FsckRequest
+from gitml.operations.listing import unknown_study
 from gitml.operations.needs import Need, needs_of
 from gitml.operations.project import Project, open_project
 
@@ -101,11 +101,7 @@ def _rows(index: Index, request: FsckRequest) -> list[Row]:
     found: dict[str, Row] = {}
     for study in request.studies:
         if study not in known:
-            some = ", ".join(list(known)[:10])
-            raise NotFoundError(
-                f"There is no study {study!r}.",
-                hint=f"There are: {some}." if known else "Nothing is recorded here.",
-            )
+            raise unknown_study(study, known)
         found.update({row.commit: row for row in index.rows(study, hidden=True)})
     return list(found.values())
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from gitml.errors import NotFoundError, RepositoryError, StorageError, UsageError
+from gitml.errors import RepositoryError, StorageError, UsageError
 from gitml.history.index import open_index
 from gitml.operations.check import declared_goals
 from gitml.operations.dropped import Dropped, read_dropped, remember_dropped
@@ -19,6 +19,7 @@ from gitml.operations.gc_decide import Decision, decide
 from gitml.operations.gc_published import fetch_all, refuse_incomplete, unpublished
 from gitml.operations.gc_target import Target, open_target
 from gitml.operations.gc_values import Collected, Forecast, GcRequest
+from gitml.operations.listing import unknown_study
 from gitml.operations.project import Project, open_project
 from gitml.operations.stored_lists import Lists
 from gitml.storage.guard import removing
@@ -147,11 +148,7 @@ def _decided(
         known = index.studies()
         for study in request.studies:
             if study not in known:
-                some = ", ".join(list(known)[:10])
-                raise NotFoundError(
-                    f"There is no study {study!r}.",
-                    hint=f"There are: {some}." if known else "Nothing is recorded yet.",
-                )
+                raise unknown_study(study, known)
         lists = Lists(storage, target.lists)
         return decide(project, storage, index, request, lists, published)
 

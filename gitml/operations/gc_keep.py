@@ -16,6 +16,8 @@ from gitml.git.repository import Repository
 from gitml.history.branches import study_of
 from gitml.history.expression import Query
 from gitml.history.index import Index, Row
+from gitml.operations.gc_published import FETCHED_TAGS
+from gitml.operations.gc_roots import peeled
 
 _TAGS = "refs/tags/"
 
@@ -131,17 +133,9 @@ def _registered(
     commits = {row.commit for row in rows}
     refs = {ref: oid for ref, oid in list_refs(repository.git).items() if not study_of(ref)}
     names = list(refs)
-    request = "".join(f"{refs[ref]}^{{}}\n" for ref in names).encode()
-    if not names:
-        return
-    offline = repository.git.with_environment({"GIT_NO_LAZY_FETCH": "1"})
-    lines = offline.run("cat-file", "--batch-check", stdin=request).decode().splitlines()
-    peeled = {
-        ref: line.partition(" ")[0]
-        for ref, line in zip(names, lines, strict=True)
-        if " commit " in line
-    }
-    for ref, oid in peeled.items():
+    found = peeled(repository, [refs[ref] for ref in names])
+    tips = {ref: oid for ref, (oid, kind) in zip(names, found, strict=True) if kind == "commit"}
+    for ref, oid in tips.items():
         what = _spoken(ref)
         if oid in commits:
             yield oid, what
@@ -149,24 +143,24 @@ def _registered(
         on_line = index.nearest_on_line(oid)
         if on_line is not None:
             yield on_line.commit, what
-    yield from _applied(repository, index, peeled)
+    yield from _applied(repository, index, tips)
 
 
 def _applied(
-    repository: Repository, index: Index, peeled: dict[str, str]
+    repository: Repository, index: Index, tips: dict[str, str]
 ) -> Iterator[tuple[str, str]]:
     """Yield the experiments whose record, or whose name in a trailer, the tips have."""
-    tips = {oid: ref for ref, oid in peeled.items()}
+    refs = {oid: ref for ref, oid in tips.items()}
     with ObjectReader(repository.git, offline=True) as reader:
-        records = list(reader.read_many([f"{oid}:{PATH}" for oid in tips]))
-    for ref, data in zip(tips.values(), records, strict=True):
+        records = list(reader.read_many([f"{oid}:{PATH}" for oid in refs]))
+    for ref, data in zip(refs.values(), records, strict=True):
         for row in _described(index, data):
             yield row.commit, f"applied on {_spoken(ref)}"
-    heads = [oid for oid, ref in tips.items() if ref.startswith("refs/heads/")]
+    heads = [oid for oid, ref in refs.items() if ref.startswith("refs/heads/")]
     for commit in read_commits(repository.git, heads):
         origin = parse(commit.message).trailers.get(FROM, "")
         if origin and index.find(origin) is not None:
-            yield origin, f"applied on {_spoken(tips[commit.oid])}"
+            yield origin, f"applied on {_spoken(refs[commit.oid])}"
 
 
 def _described(index: Index, data: bytes | None) -> list[Row]:
@@ -181,6 +175,9 @@ def _described(index: Index, data: bytes | None) -> list[Row]:
 
 
 def _spoken(ref: str) -> str:
+    if ref.startswith(FETCHED_TAGS):
+        # `refs/gitml/tags/<remote>/<tag>`
+        ref = _TAGS + ref.removeprefix(FETCHED_TAGS).partition("/")[2]
     if ref.startswith(_TAGS):
         name = ref.removeprefix(_TAGS)
         model, at, _ = name.partition("@")

@@ -9,7 +9,8 @@ from gitml.git.command import GitFailed
 from gitml.git.share import fetch_branches, is_shallow, network_git
 from gitml.operations.project import Project
 
-_TAGS = "refs/gitml/tags"
+FETCHED_TAGS = "refs/gitml/tags/"
+"""Where the tags of Git remotes are brought: below, by the remote's name."""
 
 
 def refuse_incomplete(project: Project) -> None:
@@ -60,7 +61,7 @@ def _remotes(project: Project) -> list[str]:
 
 
 def _fetch_tags(project: Project, remote: str) -> None:
-    refspec = f"+refs/tags/*:{_TAGS}/{remote}/*"
+    refspec = f"+refs/tags/*:{FETCHED_TAGS}{remote}/*"
     arguments = ("--quiet", "--no-tags", "--prune", "--no-recurse-submodules")
     try:
         network_git(project.repository).run(

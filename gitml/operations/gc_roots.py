@@ -15,6 +15,7 @@ from gitml.git.log import list_refs
 from gitml.git.objects import ObjectReader
 from gitml.git.repository import Repository
 from gitml.history.branches import study_of
+from gitml.operations.gc_published import FETCHED_TAGS
 from gitml.operations.named_objects import digests_in, is_pointer, named_by
 from gitml.storage.durable import disk_errors
 from gitml.storage.paths import is_digest
@@ -101,35 +102,43 @@ def trees_of(repository: Repository, oids: Iterable[str]) -> dict[str, str]:
         RepositoryError: if an object isn't in this clone.
     """
     wanted = list(oids)
-    if not wanted:
-        return {}
-    request = "".join(f"{oid}^{{}}\n" for oid in wanted).encode()
-    offline = repository.git.with_environment({"GIT_NO_LAZY_FETCH": "1"})
-    peeled = offline.run("cat-file", "--batch-check", stdin=request).decode().splitlines()
     found: dict[str, str] = {}
     commits: dict[str, str] = {}
-    for oid, line in zip(wanted, peeled, strict=True):
-        name, _, kind = line.partition(" ")
-        if kind.startswith("tree"):
+    for oid, (name, kind) in zip(wanted, peeled(repository, wanted), strict=True):
+        if kind == "tree":
             found[oid] = name
-        elif kind.startswith("commit"):
+        elif kind == "commit":
             commits[oid] = name
-        elif kind.startswith("missing"):
+        elif kind == "missing":
             raise RepositoryError(
                 f"The object {oid[:12]} of Git, which a reference points at, isn't here.",
                 hint="`git fsck` says more.",
             )
-    request = "".join(f"{name}^{{tree}}\n" for name in commits.values()).encode()
-    if commits:
-        lines = offline.run("cat-file", "--batch-check", stdin=request).decode().splitlines()
-        for oid, line in zip(commits, lines, strict=True):
-            if " tree " not in line:
-                raise RepositoryError(
-                    f"The tree of the commit {commits[oid][:12]} isn't here.",
-                    hint="`git fsck` says more.",
-                )
-            found[oid] = line.partition(" ")[0]
+    trees = peeled(repository, commits.values(), "tree")
+    for (oid, commit), (tree, kind) in zip(commits.items(), trees, strict=True):
+        if kind != "tree":
+            raise RepositoryError(
+                f"The tree of the commit {commit[:12]} isn't here.", hint="`git fsck` says more."
+            )
+        found[oid] = tree
     return found
+
+
+def peeled(repository: Repository, oids: Iterable[str], to: str = "") -> list[tuple[str, str]]:
+    """Return for each id what it stands for in the end, and that object's kind or `missing`.
+
+    Args:
+        repository: Where.
+        oids: Of objects; tags are followed.
+        to: `tree` for the tree of a commit.
+    """
+    request = "".join(f"{oid}^{{{to}}}\n" for oid in oids).encode()
+    if not request:
+        return []
+    offline = repository.git.with_environment({"GIT_NO_LAZY_FETCH": "1"})
+    lines = offline.run("cat-file", "--batch-check", stdin=request).decode().splitlines()
+    fields = [line.split(" ") for line in lines]
+    return [(some[0], some[1]) for some in fields]
 
 
 def _called(ref: str) -> str:
@@ -138,6 +147,8 @@ def _called(ref: str) -> str:
             return f"{word} {ref.removeprefix(start)}"
     if ref.startswith("refs/remotes/"):
         return f"branch {ref.removeprefix('refs/remotes/')}"
+    if ref.startswith(FETCHED_TAGS):
+        return f"tag {ref.removeprefix(FETCHED_TAGS)}"
     if ref.startswith("refs/gitml/tmp/"):
         return "a run that isn't recorded yet"
     return ref

@@ -210,7 +210,7 @@ def _warning(info: RemoteInfo, *, known: bool) -> str:
         "isn't known here"
     )
     if known:
-        return f"{said}; only its age protects what they are sending right now."
+        return f"{said}: of that, only what was stored there lately is left alone (--min-age)."
     return f"{said}, and this kind of remote doesn't tell how old objects are."
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -105,7 +106,7 @@ def list_experiments(
         studies = index.studies()
         active = active_runs(reading, chosen)
         if study and chosen not in studies and not active:
-            raise _unknown(study, list(studies))
+            raise unknown_study(study, studies)
         if query is None:
             rows = index.rows(chosen, sort=keys, limit=limit, hidden=hidden)
             total = index.count(chosen, hidden=hidden)
@@ -160,9 +161,11 @@ def _last_line(path: Path) -> str:
     return lines[-1].strip() if lines else ""
 
 
-def _unknown(study: str, known: list[str]) -> NotFoundError:
+def unknown_study(study: str, known: Iterable[str]) -> NotFoundError:
+    """Return the error that says that there is no such study, with what was meant perhaps."""
     from difflib import get_close_matches
 
-    near = get_close_matches(study, known, 3) or known[:5]
+    names = list(known)
+    near = get_close_matches(study, names, 3) or names[:5]
     hint = f"There are: {', '.join(near)}." if near else "Nothing is recorded yet."
     return NotFoundError(f"There is no study {study!r}.", hint=hint)

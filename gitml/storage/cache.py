@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -59,6 +60,7 @@ def install(
     target = object_path(storage, digest)
     if has_whole(storage, digest, size):
         temporary.unlink()
+        freshen(target)
         if durable:
             settle(storage, digest)
         return
@@ -158,5 +160,18 @@ def has_whole(storage: Storage, digest: str, size: int) -> bool:
 def settle(storage: Storage, digest: str) -> None:
     """Make sure that an object which was there already is on the disk: DVC never syncs."""
     path = object_path(storage, digest)
+    freshen(path)
     sync_file(path)
     sync_folder(path.parent)
+
+
+def freshen(path: Path) -> None:
+    """Make an object as young as a new one: whoever cleans up leaves alone what is new.
+
+    Only the time at which its inode changed moves, which DVC doesn't look at. An object that a
+    work tree has as a hard link is left alone anyway, and there it would look written to.
+    """
+    with suppress(OSError):  # another user's
+        state = os.stat(path)
+        if state.st_nlink == 1:
+            os.chmod(path, stat.S_IMODE(state.st_mode))

@@ -157,6 +157,8 @@ def _store_batch(
 def _settle(storage: Storage, known: set[str], unread: list[Entry]) -> None:
     """Make the names of stored files durable, and the objects that were there already."""
     if len(known) + len(unread) >= _MANY and sync_filesystem(storage.cache):
+        for digest in known:
+            cache.freshen(cache.object_path(storage, digest))
         return
     for digest in known:
         cache.settle(storage, digest)

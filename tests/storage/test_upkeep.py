@@ -15,6 +15,7 @@ import pytest
 from gitml import faults
 from gitml.errors import StorageError
 from gitml.storage import guard, objects, place
+from gitml.storage.hashes import Hashes
 from gitml.storage.inventory import cache_folders, inventory, look
 from gitml.storage.place import Storage
 from gitml.storage.remote_upkeep import (
@@ -124,6 +125,44 @@ def test_what_was_stored_or_linked_meanwhile_is_spared(storage: Storage, tmp_pat
     os.link(held[linked].path, tmp_path / "file")
     done = remove(storage, held.values(), newest=newest)
     assert done.digests == (old,) and set(done.spared) == {new, linked}
+
+
+@pytest.mark.parametrize("how", ["again", "known", "bytes", "folder", "large folder"])
+def test_what_is_stored_again_counts_as_new(
+    storage: Storage, project: Path, tmp_path: Path, how: str
+) -> None:
+    """A run that needs an old object stores nothing, and its commit comes a moment later."""
+    known = Hashes(tmp_path / "hashes.db")
+    file = project / "file"
+    file.write_bytes(b"weights")
+    os.utime(file, (1, 1))  # what changed just now is read again, known or not
+
+    def store() -> None:
+        if how == "bytes":
+            objects.store_bytes(storage, b"weights")
+        elif "folder" in how:
+            _folder(storage, project)
+        else:
+            objects.store_file(storage, file, remembered=known if how == "known" else None)
+
+    if how == "large folder":
+        (project / "data").mkdir()
+        for number in range(100):
+            (project / "data" / f"{number}").write_text(f"{number}")
+    store()
+    before = inventory(storage)
+    newest = max(one.touched for one in before.values())
+    times = [os.stat(one.path).st_mtime for one in before.values()]
+    (tmp_path / "tick").touch()
+    while (tmp_path / "tick").stat().st_ctime <= newest:
+        (tmp_path / "tick").touch()
+    store()
+    assert remove(storage, before.values(), newest=newest).digests == ()
+    assert [os.stat(one.path).st_mtime for one in before.values()] == times  # DVC looks at these
+    os.link(before[max(before)].path, tmp_path / "link")
+    ctime = os.stat(tmp_path / "link").st_ctime_ns
+    store()
+    assert os.stat(tmp_path / "link").st_ctime_ns == ctime
 
 
 def test_removing_waits_for_whoever_stores_and_says_when_it_doesnt_end(tmp_path: Path) -> None:
