@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from gitml.comparison.contents import Contents, PlotComparison
@@ -307,6 +308,23 @@ def test_an_axis_is_narrowed_with_the_keyboard(window: Browser, pages: dict[str,
     window.run(f"({press})('Escape')")
     until(window, f"!({TOLD})")
     assert window.run(f"{handle}.getAttribute('aria-valuetext')") == "everything"
+    assert_quiet(window)
+
+
+def test_the_setting_that_matters_is_shown_first(window: Browser, tmp_path: Path) -> None:
+    found = many.overview(120)
+    rows = [
+        msgspec.structs.replace(row, params={"noise_lr": place * 7919 % 120, **row.params})
+        for place, row in enumerate(found.rows)
+    ]
+    page = tmp_path / "page.html"
+    page.write_text(overview(msgspec.structs.replace(found, rows=tuple(rows))), encoding="utf-8")
+    window.open(page, 1280)
+    over = "document.querySelectorAll('#scatter-tools select')[1].selectedOptions[0].text"
+    assert (
+        window.run("document.querySelector('#parallel .strong').textContent") == "noise_lrnoise_lr"
+    )
+    assert window.run(over) == "train.lr"
     assert_quiet(window)
 
 

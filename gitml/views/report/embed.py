@@ -9,6 +9,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from gitml.views.report.markup import Markup, tag
 
 _DIGITS = 6
@@ -23,6 +25,19 @@ _SIGNATURES = (
     (b"GIF8", "image/gif"),
     (b"BM", "image/bmp"),
 )
+
+
+class Room(msgspec.Struct):
+    """How many bytes of pictures a report still takes."""
+
+    left: int
+
+    def take(self, content: bytes) -> bool:
+        """Return whether a picture still fits, and if so, count it."""
+        if len(content) > self.left:
+            return False
+        self.left -= len(content)
+        return True
 
 
 def script_data(value: Any) -> Markup:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from gitml.views.report.embed import image
+from gitml.views import values
+from gitml.views.report.embed import Room, image
 from gitml.views.report.markup import Markup, block, join, tag
 from gitml.views.report.sides import name, rounded, short, signed
 from gitml.views.report.tables import Cell, Head, table
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 _TINY_PIXELS = 96
 _LONGEST_TEXT = 700
 _MOST = 120
+# Of the pictures of a gallery together; examples without one are still there.
+_MOST_BYTES = 12_000_000
 _FIRST_CARDS, _FIRST_ROWS = 24, 15
 _SCORES = {
     "mean signed confidence": (
@@ -53,14 +56,25 @@ def gallery(
     score = f"mean {flips.score}" if several and flips.score == "signed confidence" else flips.score
     known = {item.id: item for item in pictures}
     if any(flip.id in known for flip in shown):
-        cards = [_card(flip, known.get(flip.id), titles, score) for flip in shown]
+        fitting = _fitting([known[flip.id] for flip in shown if flip.id in known])
+        cards = [_card(flip, fitting.get(flip.id), titles, score) for flip in shown]
         body = tag("div", *cards, class_="gallery", id=f"flips-{place}", data_few=_FIRST_CARDS)
+        left = sum(flip.id in known for flip in shown) - len(fitting)
+        if left:
+            said = f"{values.plural(left, 'picture')} would be too much for this page."
+            body = join([tag("p", said, class_="soft"), body])
     else:
         inside = _table(shown, titles, score)
         body = tag("div", inside, id=f"flips-{place}", data_few=_FIRST_ROWS)
     regression = flips.score == "absolute error"
     title = "Where the errors differ most" if regression else "Examples that flipped"
     return join([tag("h3", title), _about(flips, len(shown), score), _filter(flips, place), body])
+
+
+def _fitting(pictures: Sequence[Picture]) -> dict[str, Picture]:
+    """Return the pictures that a page has room for, by their example."""
+    room = Room(_MOST_BYTES)
+    return {one.id: one for one in pictures if room.take(one.content)}
 
 
 def _chosen(examples: Sequence[Flip]) -> list[Flip]:

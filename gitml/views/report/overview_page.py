@@ -161,14 +161,15 @@ def _charts(found: Overview) -> tuple[Section, ...]:
         tools = tag("div", id=f"{name}-tools", class_="tools", hidden=True)
         return join([tools, tag("div", id=f"{name}-chart", class_="chart"), more, needs])
 
+    best = " The best tenth is blue; ticked ones are bold." if found.goals.goal else ""
     readout = tag("p", id="scatter-told", class_="told", aria_live="polite")
     sections = [
         Section(
             "parallel",
             "Settings and results",
             place("parallel"),
-            "Each line is an experiment. Drag along an axis to keep a range of it, here and below; "
-            "click the axis to let go.",
+            f"Each line is an experiment.{best} Drag along an axis to keep a range of it, here and "
+            "below; click the axis to let go. Arrow keys do it, too.",
         ),
         Section(
             "scatter",

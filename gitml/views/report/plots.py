@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from gitml.views import rendering, values
 from gitml.views.rendering import Rendered
 from gitml.views.report.csv_tables import csv_table
-from gitml.views.report.embed import image
+from gitml.views.report.embed import Room, image
 from gitml.views.report.flipped import png_width
 from gitml.views.report.markup import Child, Markup, join, tag
 from gitml.views.report.page import Section
@@ -19,27 +17,14 @@ from gitml.views.report.sides import name, share
 if TYPE_CHECKING:
     from gitml.comparison.contents import PlotComparison
 
-# Of all pictures together; what would go beyond is named, not shown.
-MOST_BYTES = 24_000_000
+# Of all plots together; what would go beyond is named, not shown.
+_MOST_BYTES = 24_000_000
 _SMALL_PIXELS = 64
-
-
-class Room(msgspec.Struct):
-    """How many bytes of pictures a report still takes."""
-
-    left: int = MOST_BYTES
-
-    def take(self, content: bytes) -> bool:
-        """Return whether a picture still fits, and if so, count it."""
-        if len(content) > self.left:
-            return False
-        self.left -= len(content)
-        return True
 
 
 def section(found: Sequence[PlotComparison], titles: Sequence[str]) -> Section:
     """Return the plots, those that changed first; empty without any."""
-    room = Room()
+    room = Room(_MOST_BYTES)
     changed = [item for item in found if item.change != "same"]
     same = [item for item in found if item.change == "same"]
     drawn = _drawn(changed, room)

@@ -202,3 +202,46 @@ def test_a_picture_that_is_none_is_left_out() -> None:
     page = assert_sound(html(scenes.comparison(contents=Contents(plots=plots))))
     assert "plots/x.png" in page.text
     assert not page.all("img")
+
+
+def test_large_pictures_of_examples_are_left_out_and_counted() -> None:
+    found = held.predictions()
+    huge = b"\x89PNG\r\n\x1a\n" + bytes(7_000_000)
+    few = tuple(msgspec.structs.replace(one, content=huge) for one in found.pictures[:3])
+    shown = Contents(predictions=(msgspec.structs.replace(found, pictures=few),))
+    text = html(scenes.comparison(contents=shown))
+    assert len(text) < 10_000_000  # one of them, in base 64
+    assert "2 pictures would be too much for this page." in text
+
+
+def test_single_runs_say_who_is_ahead_and_that_it_may_be_noise() -> None:
+    single = scenes.verdict(kind="single run", interval=None, runs=(1, 1))
+    page = assert_sound(html(scenes.comparison(verdict=single)))
+    assert "calm-fox is ahead, by one run each. Accuracy is 0.9874 in calm-fox" in page.text
+    assert "One run each says nothing about noise." in page.text
+
+
+def test_curves_say_what_is_odd_about_them_and_where_they_part() -> None:
+    whole = held.histories()[0]
+    own, other = whole.curves
+    assert own is not None
+    odd = msgspec.structs.replace(
+        whole, parted=2.0, curves=(msgspec.structs.replace(own, odd=1), other)
+    )
+    for item, parted in ((odd, None), (msgspec.structs.replace(odd, parted=3.0), 3)):
+        found = data_of(html(scenes.comparison(contents=Contents(histories=(item,)))))
+        assert found["curves"][0]["parted"] == parted
+        assert found["curves"][0]["note"] == "accuracy of brave-otter: 1 value NaN or infinite."
+
+
+def test_predictions_that_are_all_equal_have_no_empty_bar() -> None:
+    found = held.predictions()
+    assert found.comparison is not None
+    agreement = found.comparison.agreement
+    assert agreement is not None
+    equal = msgspec.structs.replace(
+        found.comparison, agreement=msgspec.structs.replace(agreement, wins=0, losses=0)
+    )
+    shown = Contents(predictions=(msgspec.structs.replace(found, comparison=equal),))
+    page = assert_sound(html(scenes.comparison(contents=shown)))
+    assert "Both get the same examples right." in page.text

@@ -20,10 +20,34 @@ function rankOf({ column, place }) {
   return place === primaryColumn ? 2 : Number(column.kind === "metric");
 }
 
+/** Return axes, first those whose values tell good experiments from others. */
+function byRelevance(axes) {
+  const found = axes.map((axis) => ({ axis, share: relevance(axis.column) }));
+  return found.sort((one, other) => other.share - one.share).map(({ axis }) => axis);
+}
+
+/** Return how far groups of a column's values stand apart by the primary metric: their variance. */
+function relevance(column) {
+  const rank = standing();
+  const known = [...data.names.keys()].filter((i) => column.v[i] !== null);
+  known.sort((one, other) => column.v[one] - column.v[other]);
+  const apart = column.texts || fewNumbers(column);
+  const groups = new Map();
+  for (const [place, i] of known.entries()) {
+    const key = apart ? column.v[i] : Math.floor((place * FEW_NUMBERS) / known.length);
+    const group = groups.get(key) || { count: 0, sum: 0 };
+    groups.set(key, { count: group.count + 1, sum: group.sum + rank[i] });
+  }
+  const mean = known.reduce((sum, i) => sum + rank[i], 0) / known.length;
+  const spread = [...groups.values()].reduce((sum, one) => sum + one.count * (one.sum / one.count - mean) ** 2, 0);
+  return spread / known.length;
+}
+
 function firstAxes(possible) {
   const isSeed = (column) => /(^|[._])seed$/i.test(column.title);
   const settings = possible.filter(({ column }) => column.kind === "setting" && !isSeed(column));
-  const chosen = new Set(settings.slice(0, FIRST_AXES).map(({ place }) => place));
+  const order = settings.length > FIRST_AXES ? byRelevance(settings) : settings;
+  const chosen = new Set(order.slice(0, FIRST_AXES).map(({ place }) => place));
   const metrics = possible.filter(({ column }) => column.kind === "metric").map(({ place }) => place);
   for (const place of metrics) if (place === primaryColumn || chosen.size < 2) chosen.add(place);
   return chosen;

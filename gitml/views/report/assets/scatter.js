@@ -12,7 +12,8 @@ function scatterChart() {
     chart.closest("section").hidden = true;
     return;
   }
-  const first = usable.find(({ column }) => column.kind === "setting") || usable[usable.length - 1];
+  const settings = byRelevance(usable.filter(({ column }) => column.kind === "setting"));
+  const first = settings[0] || usable[usable.length - 1];
   const result = usable.find(({ place }) => place === primaryColumn)
     || usable.find(({ place }) => place !== first.place);
   const state = { x: first.place, y: result.place, xlog: false, ylog: false, all };
