@@ -142,12 +142,16 @@ class _Table(NamedTuple):
 
 
 def _alone(values: Any) -> Any:
-    """Return the attributions of the only input of a model; captum has them in a tuple."""
+    """Return the attributions of the only input of a model.
+
+    captum has them in a tuple, of each input, or beside the error of each example (n,).
+    """
     if not isinstance(values, tuple) or not values or len(shape_of(values[0]) or ()) < 2:
         return values
-    if len(values) > 1:
+    inputs = sum(len(shape_of(one) or ()) > 1 for one in values)
+    if inputs > 1:
         raise ArtifactError(
-            f"values are the attributions of {len(values)} inputs of a model.",
+            f"values are the attributions of {inputs} inputs of a model.",
             hint="Log each with a name of its own: gitml.log_explanations(…, name='image').",
         )
     return values[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO, Literal, SupportsIndex
 
 from gitml.api.charts import SUFFIXES, chart_of
 from gitml.api.given import scalar
@@ -25,7 +25,7 @@ _DEEPEST = 10
 def log_figure(
     figure: Any,
     name: str = "figure",
-    step: int | None = None,
+    step: SupportsIndex | None = None,
     format: Literal["png", "svg"] | None = None,
 ) -> Path:
     """Record a figure, an interactive chart, or an image with the experiment.

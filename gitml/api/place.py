@@ -8,12 +8,24 @@ line a call. `made/<kind>/<name>` are figures, tables, predictions and so on, wh
 from __future__ import annotations
 
 import os
+import threading
 import time
 from pathlib import Path
 
 RUN_VARIABLE = "GITML_RUN_DIR"
 OUTSIDE_VARIABLE = "GITML_OUTSIDE_DIR"  # child processes of a script share its folder
 OUTSIDE = ".gitml/outside"
+
+_lock = threading.RLock()  # a handler of a signal may log, too
+
+
+def _renew() -> None:
+    global _lock
+    _lock = threading.RLock()
+
+
+# Another thread of the parent may have held it.
+os.register_at_fork(after_in_child=_renew)
 
 
 def run_folder() -> Path | None:
@@ -30,9 +42,14 @@ def writing_folder() -> Path:
     found = run_folder()
     if found is not None:
         return found
-    known = os.environ.get(OUTSIDE_VARIABLE, "")
-    if known and os.path.isdir(known):
+    with _lock:
+        known = os.environ.get(OUTSIDE_VARIABLE, "")
+        if not known or not os.path.isdir(known):
+            known = os.environ[OUTSIDE_VARIABLE] = str(_new_folder())
         return Path(known)
+
+
+def _new_folder() -> Path:
     above = Path.cwd() / OUTSIDE
     above.mkdir(parents=True, exist_ok=True)
     ignore = above / ".gitignore"
@@ -45,6 +62,5 @@ def writing_folder() -> Path:
             folder.mkdir()
         except FileExistsError:
             continue
-        os.environ[OUTSIDE_VARIABLE] = str(folder)
         return folder
     raise FileExistsError(f"{above} has no name left for a run of this second.")

@@ -109,6 +109,11 @@ def test_attributions_of_several_outputs_have_a_column_each(run: Path) -> None:
     assert table[0] == ["id", "base_value.0", "base_value.1"]
 
 
+def test_the_errors_that_captum_returns_beside_attributions_are_no_input(run: Path) -> None:
+    both = (torch.ones(2, 2), torch.zeros(2))  # with return_convergence_delta
+    assert rows_of(gitml.log_explanations([1, 2], both))[1:] == [["1", "1", "1"], ["2", "1", "1"]]
+
+
 def test_one_base_value_for_each_output_is_that_of_every_example(run: Path) -> None:
     gitml.log_explanations([1, 2, 3], np.ones((3, 4, 2)), base_values=torch.tensor([0.25, 0.75]))
     table = rows_of(run / "made/tables/explanations.base_values.csv")

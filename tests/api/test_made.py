@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 import gitml
 from gitml.api import made as making
-from gitml.api.place import OUTSIDE_VARIABLE, RUN_VARIABLE
+from gitml.api.place import OUTSIDE_VARIABLE, RUN_VARIABLE, writing_folder
 from gitml.errors import ArtifactError
 from gitml.outputs import made
 from gitml.storage.paths import why_unsafe
@@ -155,6 +156,27 @@ def test_forked_workers_keep_what_each_of_them_logged(run: Path) -> None:
     parts = list((run / "made/tables/.parts/t.csv").iterdir())
     found = [path.read_text() for path in (run / "made/tables/t.csv", *parts)]
     assert sorted(found) == [f"0\n{number}\n" for number in range(4)]
+
+
+def test_outside_of_a_run_threads_that_begin_at_once_share_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(RUN_VARIABLE, "")
+    monkeypatch.setenv(OUTSIDE_VARIABLE, "")
+    monkeypatch.chdir(tmp_path)
+    begin = threading.Barrier(16)
+    found: list[Path] = []
+
+    def work() -> None:
+        begin.wait()
+        found.append(writing_folder())
+
+    threads = [threading.Thread(target=work) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 16 and len(set(found)) == 1
 
 
 def test_outside_of_a_run_each_start_of_a_script_has_a_folder(
