@@ -173,3 +173,29 @@ def browser(folder: Path) -> Iterator[Browser]:
         yield started
     finally:
         started.close()
+
+
+def settle(window: Browser) -> None:
+    """Wait until what was just asked for is drawn."""
+    window.run("new Promise(done => setTimeout(() => requestAnimationFrame(done), 200))")
+
+
+def until(window: Browser, condition: str) -> None:
+    """Wait until something holds on the page, at most ten seconds."""
+    held = window.run(
+        f"(async () => {{ for (let turn = 0; turn < 200; turn += 1) {{ if ({condition}) return true;"
+        " await new Promise(done => setTimeout(done, 50)); } return false; })()"
+    )
+    assert held, condition
+
+
+def click(window: Browser, selector: str) -> None:
+    """Click the first element that a selector finds."""
+    window.run(f"document.querySelector({selector!r}).click()")
+    settle(window)
+
+
+def assert_quiet(window: Browser) -> None:
+    """Nothing complained, and nothing was asked of any network."""
+    assert window.problems == []
+    assert [url for url in window.requests if not url.startswith(("file:", "data:"))] == []
