@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from gitml.api.torch_state import empty, room, type_for
 from gitml.errors import ArtifactError, StorageError
 from gitml.outputs.grouping import strip_wrappers
+from gitml.outputs.tensor_places import Place
 from gitml.outputs.torch_tensors import identity
-from gitml.outputs.weights_reading import Place, SavedModel, opened
+from gitml.outputs.weights_reading import SavedModel, opened
 from gitml.storage.durable import disk_errors
 from gitml.storage.parallel import in_threads
 

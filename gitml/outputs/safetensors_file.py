@@ -1,27 +1,19 @@
-"""The safetensors format: headers checked strictly before anything is allocated, and writing.
+"""Reading safetensors files: headers are checked strictly before anything is allocated.
 
 Source of the format: https://github.com/huggingface/safetensors#format. The library accepts
-headers with duplicate names, and ones that cost gigabytes of memory to read; gitml doesn't. What
-is written here is byte for byte what the library writes.
+headers with duplicate names, and ones that cost gigabytes of memory to read; gitml doesn't.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from gitml.errors import NotFoundError, StorageError
-from gitml.outputs.tensor_layout import (
-    METADATA,
-    Data,
-    TensorEntry,
-    lay_out,
-    render_header,
-    tensor_size,
-)
+from gitml.outputs.tensor_layout import METADATA, TensorEntry, tensor_size
 
 MAX_HEADER = 10 << 20
 MAX_TENSORS = 100_000
@@ -84,46 +76,6 @@ def read_header(
             hint="Write it again from the model, or restore it from storage.",
         ) from error
     return Header(tuple(tensors), metadata, offset)
-
-
-def write_file(
-    path: Path,
-    tensors: Iterable[tuple[str, str, Sequence[int], Data]],
-    metadata: Mapping[str, str] | None = None,
-) -> None:
-    """Write tensors to a safetensors file, the same bytes for the same tensors in any order.
-
-    The file appears at once, under its name, when it is complete.
-
-    Args:
-        path: The file to write; its folder must exist.
-        tensors: (name, element type such as `F32`, shape, raw little-endian bytes) of each.
-        metadata: The file's notes; `{"format": "pt"}` if None, which is what loaders expect.
-
-    Raises:
-        StorageError: if a name is there twice, an element type is unknown, the bytes don't fit
-            the shape, or the file can't be written.
-    """
-    data: dict[str, memoryview] = {}
-    entries = []
-    for name, dtype, shape, content in tensors:
-        view = memoryview(content).cast("B") if len(content) else memoryview(b"")
-        if name in data:
-            raise StorageError(f"{path.name}: the tensor {name[:100]!r} is there twice.")
-        data[name] = view
-        entries.append(TensorEntry(name, dtype, tuple(shape), 0, view.nbytes))
-    ordered = lay_out(entries)
-    temporary = path.parent / f".{path.name[:100]}.{os.getpid()}-{os.urandom(4).hex()}.tmp"
-    try:
-        with temporary.open("xb") as stream:
-            stream.write(render_header(ordered, metadata))
-            for entry in ordered:
-                stream.write(data[entry.name])
-        temporary.replace(path)
-    except OSError as error:
-        raise StorageError(f"{path} can't be written: {error.strerror or error}.") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _read_raw(stream: BinaryIO, size: int, max_header: int) -> bytes:

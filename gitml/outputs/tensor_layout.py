@@ -1,5 +1,7 @@
 """How tensors lie in a safetensors file: element types, sizes, order and the header's bytes.
 
+Byte for byte as the library of safetensors lays them out.
+
 Training scripts save their weights through this module and those that build on it, so they import
 nothing that isn't in the standard library: a library that a script imports counts as an input.
 """

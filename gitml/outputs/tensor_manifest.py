@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import math
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from gitml.errors import RecordError, StorageError
 from gitml.outputs.tensor_layout import TensorEntry
 from gitml.outputs.tensor_places import places
 from gitml.outputs.tensor_sketch import decode, width
+from gitml.storage.parallel import cores, in_threads
 
 # Of a tensor's elements, whatever their size, these are whole blocks of the sketch, or halves.
 CHUNK = 127 << 12
@@ -79,14 +79,8 @@ def manifest(paths: Iterable[Path]) -> list[TensorSummary]:
     """
     work = list(places(paths).values())
     total = sum(place.entry.size for place in work)
-    cores = os.cpu_count() or 1
-    if total < _PARALLEL or cores == 1 or len(work) == 1:
-        return [_summary(*place) for place in work]
-    from concurrent.futures import ThreadPoolExecutor
-
-    # Hashing and numpy let other threads run.
-    with ThreadPoolExecutor(min(cores, 8)) as pool:
-        return list(pool.map(lambda place: _summary(*place), work))
+    threads = 1 if total < _PARALLEL else min(cores(), 8)
+    return list(in_threads(lambda place: _summary(*place), work, threads))
 
 
 def render(summaries: Iterable[TensorSummary]) -> bytes:

@@ -19,25 +19,11 @@ from gitml.errors import NotFoundError, StorageError
 from gitml.outputs.grouping import WHOLE
 from gitml.outputs.safetensors_file import read_header
 from gitml.outputs.sharding import INDEX
-from gitml.outputs.tensor_layout import TensorEntry
+from gitml.outputs.tensor_places import Place
 
 MAX_INDEX = 64 << 20
 
 _OBJECT = re.compile(r".*/files/md5/[0-9a-f]{2}/[0-9a-f]{30}")
-
-
-class Place(NamedTuple):
-    """Where the bytes of a tensor are.
-
-    Attributes:
-        path: The file.
-        offset: Of the first byte in the file.
-        entry: Name, element type and shape.
-    """
-
-    path: Path
-    offset: int
-    entry: TensorEntry
 
 
 class SavedModel(NamedTuple):
