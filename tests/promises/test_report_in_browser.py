@@ -25,6 +25,31 @@ WIDER = """(() => {
 })()"""
 
 
+# Texts whose contrast to what is behind them is below what WCAG 2.2 AA asks for.
+FAINT = """(() => {
+  const part = (v) => (v <= 10.3 ? v / 3295 : ((v / 255 + 0.055) / 1.055) ** 2.4);
+  const light = ([r, g, b]) => 0.2126 * part(r) + 0.7152 * part(g) + 0.0722 * part(b);
+  const read = (text) => text.startsWith("rgb") && text.match(/[\\d.]+/g).map(Number);
+  const seen = (node) => node.getClientRects().length
+    && [...node.childNodes].some((child) => child.nodeType === 3 && child.textContent.trim());
+  const behind = (node) => {
+    const found = read(getComputedStyle(node).backgroundColor);
+    return found && (found.length === 3 || found[3] > 0.5) ? found : behind(node.parentElement);
+  };
+  return [...document.querySelectorAll("body *")].filter(seen).map((node) => {
+    const style = getComputedStyle(node);
+    const ink = read(node instanceof SVGElement ? style.fill : style.color);
+    const [low, high] = [light(ink), light(behind(node))].sort((a, b) => a - b);
+    return [node.outerHTML.slice(0, 80), (high + 0.05) / (low + 0.05)];
+  }).filter(([, contrast]) => contrast < 4.5);
+})()"""
+# What a finger can hardly hit.
+TINY = """[...document.querySelectorAll("button, a, input, select, summary")]
+  .filter((node) => node.getClientRects().length && !node.matches(".skip"))
+  .map((node) => ((node.type === "checkbox" && node.closest("label")) || node))
+  .filter((node) => node.getBoundingClientRect().height < 24).map((node) => node.outerHTML)"""
+
+
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("pages")
@@ -224,6 +249,19 @@ def test_the_theme_follows_the_system_and_a_button(
     assert window.run(ground) == "rgb(255, 255, 255)"
     window.send("Emulation.setEmulatedMedia", media="")
     assert_quiet(window)
+
+
+@pytest.mark.parametrize("name", ["comparison", "overview"])
+def test_text_is_legible_and_fingers_hit(
+    window: Browser, pages: dict[str, Path], name: str
+) -> None:
+    for dark in (False, True):
+        window.open(pages[name], 1280, dark=dark)
+        assert window.run(FAINT) == []
+    window.send("Emulation.setTouchEmulationEnabled", enabled=True)
+    window.open(pages[name], 390)
+    assert window.run(TINY) == []
+    window.send("Emulation.setTouchEmulationEnabled", enabled=False)
 
 
 @pytest.mark.parametrize("name", ["comparison", "overview"])
