@@ -79,10 +79,12 @@ class WeightsShelf:
     def put_file(self, path: str, role: Role) -> None:
         """Store a safetensors file: in shards where the project says so, else as it is."""
         role = "checkpoint" if role == "checkpoint" else "weights"
-        if self._config.outputs.shard and self._put_sharded(path, role):
+        shard = self._config.outputs.shard
+        if shard and self._put_sharded(path, role):
             return
         file = self._root / path
-        tensors = self._ledger.list_tensors(path, [file])
+        # What can't be sharded has no tensors to list, and one warning is enough.
+        tensors = self._ledger.list_tensors(path, [] if shard else [file])
         stored = store_file(self._ledger.storage_for(path), file, want_sha256=True)
         self._ledger.add(path, role, stored, tensors=tensors())
 
@@ -143,7 +145,8 @@ class WeightsShelf:
         try:
             shards = shard_file(file, target)
         except GitmlError as error:
-            self._ledger.warnings.append(f"{path} is stored as it is: {error.message}")
+            said = error.message.replace(f"{self._root}/", "")
+            self._ledger.warnings.append(f"{path} is stored as it is: {said}")
             shutil.rmtree(target, ignore_errors=True)
             origin()
             return False
