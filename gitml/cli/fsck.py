@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
-
 import click
 
 from gitml.cli import output
 from gitml.cli.lazy import ExampleCommand
 from gitml.cli.main import Standing
-from gitml.cli.progress import Report, progress
+from gitml.cli.progress import Bars
 
 _DEFAULT = "(default)"
 
@@ -74,7 +72,7 @@ def command(
         deep=deep,
         repair=repair,
     )
-    with _Bars() as bars:
+    with Bars() as bars:
         found = fsck(request, output.note, bars.open)
     output.notes(found.notes)
     if as_json:
@@ -82,21 +80,3 @@ def command(
     else:
         output.emit(view.render(found, width=output.width(), colour=output.colour()))
     return found.status
-
-
-class _Bars:
-    """One bar at a time: the next part's takes the place of the one before."""
-
-    def __init__(self) -> None:
-        self._stack = ExitStack()
-
-    def __enter__(self) -> _Bars:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stack.close()
-
-    def open(self, title: str) -> Report | None:
-        """Return what takes the progress of a part."""
-        self._stack.close()
-        return self._stack.enter_context(progress(title))

@@ -11,7 +11,7 @@ import click
 from gitml.cli import output
 from gitml.cli.lazy import ExampleCommand
 from gitml.cli.main import Standing
-from gitml.cli.progress import progress
+from gitml.cli.progress import Bars, progress
 
 if TYPE_CHECKING:
     from gitml.operations.gc_values import Drop, Forecast, GcRequest
@@ -152,7 +152,8 @@ def _carry_out(request: GcRequest, *, yes: bool, dry_run: bool, as_json: bool) -
     from gitml.operations.gc import collect, forecast
     from gitml.views import gc as view
 
-    found = forecast(request, output.note)
+    with Bars() as bars:
+        found = forecast(request, output.note, bars.open)
     if not as_json:
         output.emit(view.render(found, width=output.width(), colour=output.colour()))
     output.notes(found.notes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -27,6 +27,24 @@ def progress(title: str) -> Iterator[Report | None]:
         yield bar.report
     finally:
         bar.close()
+
+
+class Bars:
+    """One bar at a time: the next part's takes the place of the one before."""
+
+    def __init__(self) -> None:
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Bars:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def open(self, title: str) -> Report | None:
+        """Return what takes the progress of a part."""
+        self._stack.close()
+        return self._stack.enter_context(progress(title))
 
 
 class _Bar:

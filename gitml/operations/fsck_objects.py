@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
@@ -14,7 +15,7 @@ from gitml.operations.project import Project
 from gitml.operations.stored_lists import Lists
 from gitml.storage.digests import EMPTY
 from gitml.storage.inventory import Held, inventory, look
-from gitml.storage.objects import members
+from gitml.storage.objects import members, object_path
 from gitml.storage.place import Storage
 from gitml.storage.remote_upkeep import folder_of
 from gitml.storage.remotes import Remote, default_remote, open_remote
@@ -162,6 +163,7 @@ def look_at_objects(
     gone = {one for one in bad if look(storage, one, legacy=here[one].legacy) is None}
     here = {one: held for one, held in here.items() if one not in gone}
     bad = {one: why for one, why in bad.items() if one not in gone}
+    bad |= _blocked(storage, wanted.keys() - here.keys())
     absent = wanted.keys() - (here.keys() - bad.keys())
     away = asker.has(absent, wanted)
     nowhere = absent - away
@@ -229,6 +231,15 @@ def _odd(here: Mapping[str, Held], uses: Mapping[str, list[Need]]) -> dict[str, 
         elif not one.size and digest != EMPTY:
             found[digest] = "it is empty"
     return found
+
+
+def _blocked(storage: Storage, absent: Iterable[str]) -> dict[str, str]:
+    """Return the objects in whose place there is a folder, so that they can't be fetched."""
+    return {
+        digest: "there is a folder in its place"
+        for digest in absent
+        if os.path.isdir(object_path(storage, digest))
+    }
 
 
 def _unsafe(storage: Storage, lists: Iterable[Held]) -> dict[str, str]:

@@ -67,10 +67,11 @@ def repair(
 
 def _out_of_the_way(project: Project, storage: Storage, found: Objects, digest: str) -> bool:
     """Set a corrupt object aside; whether its place is free now."""
-    held = found.here.get(digest)
-    if held is not None and digest in found.bad:
+    if digest in found.bad:
+        held = found.here.get(digest)
+        legacy = held is not None and held.legacy
         try:
-            set_aside(storage, digest, project.quarantine, legacy=held.legacy)
+            set_aside(storage, digest, project.quarantine, legacy=legacy)
         except StorageError:
             return False
     return True

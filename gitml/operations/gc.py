@@ -25,17 +25,20 @@ from gitml.operations.stored_lists import Lists
 from gitml.storage.guard import removing
 from gitml.storage.inventory import Held
 from gitml.storage.place import Storage, dvc_folders
+from gitml.storage.remote_upkeep import folder_of
 
 Progress = Callable[[int, int], None]
 Say = Callable[[str], None]
+Bar = Callable[[str], Progress | None]
 
 
-def forecast(request: GcRequest, say: Say = lambda _: None) -> Forecast:
+def forecast(request: GcRequest, say: Say = lambda _: None, bar: Bar = lambda _: None) -> Forecast:
     """Say what would be removed, and what stays and why; nothing is removed.
 
     Args:
         request: What was asked.
         say: Takes a sentence before something takes a while.
+        bar: Returns what takes the progress of the part with this title.
 
     Raises:
         UsageError: if what was asked makes no sense.
@@ -46,8 +49,10 @@ def forecast(request: GcRequest, say: Say = lambda _: None) -> Forecast:
     project, storage = _open(request)
     began = time.time()
     target = open_target(storage, request)
-    decision = _decide(project, storage, request, target, say)
+    decision = _decide(project, storage, request, target, say, bar("reading"))
     wanted = candidates(decision, target, request, read_dropped(project.repository))
+    if target.lists is not None and folder_of(target.lists) is None:
+        say(f"asking the DVC remote {target.backup or target.name} what it has")
     chosen = choose(decision, wanted, target, request, began)
     losing = {need.commit for digest in chosen.going for need in wanted[digest]}
     unshared = set() if target.is_remote else unpublished(project, losing)
@@ -123,9 +128,10 @@ def _decide(
     request: GcRequest,
     target: Target,
     say: Say = lambda _: None,
+    progress: Progress | None = None,
 ) -> Decision:
     try:
-        return _decided(project, storage, request, target, say)
+        return _decided(project, storage, request, target, say, progress)
     except RepositoryError as error:
         raise RepositoryError(
             f"Nothing is removed, since what is needed isn't known: {error.message}",
@@ -134,14 +140,19 @@ def _decide(
 
 
 def _decided(
-    project: Project, storage: Storage, request: GcRequest, target: Target, say: Say
+    project: Project,
+    storage: Storage,
+    request: GcRequest,
+    target: Target,
+    say: Say,
+    progress: Progress | None,
 ) -> Decision:
     published: set[str] = set()
     if target.is_remote:
         published = fetch_all(project, say)
         if request.also_published:
             published = set()
-    with open_index(project.repository) as index:
+    with open_index(project.repository, progress) as index:
         index.declared = declared_goals(project)
         if index.problems:
             raise RepositoryError(index.problems[0])

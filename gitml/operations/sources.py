@@ -157,7 +157,8 @@ def _work_trees(repository: Repository, left: Mapping[str, Wanted]) -> Iterator[
             for path in one.paths:
                 target = root / path
                 if not why_unsafe(path) and _holds(target, one):
-                    yield one.digest, Source("file", f"the file {target}", str(target))
+                    shown = path if root == repository.root else target
+                    yield one.digest, Source("file", f"the file {shown}", str(target))
                     break
 
 

@@ -40,7 +40,7 @@ def everything() -> list[tuple[str, click.Command, str]]:
 
 
 def test_the_commands_are_those_of_the_design() -> None:
-    assert set(COMMANDS) == {"init", "exp", "check", "doctor"}
+    assert set(COMMANDS) == {"init", "exp", "check", "report", "fsck", "gc", "doctor"}
     assert set(EXPERIMENTS) == {
         *("run", "list", "show", "diff", "apply", "note", "tag", "hide"),
         *("push", "pull", "recover", "rerun"),

@@ -93,6 +93,16 @@ def test_lost_files_of_folders_are_named_with_their_experiments_and_come_back(
     assert stored.there(lines["own.bin"]).exists()
 
 
+def test_a_folder_in_the_place_of_an_object_is_moved_out_of_the_way(stored: Stored) -> None:
+    place = stored.here(stored.digest("e1"))
+    place.unlink()
+    place.mkdir()
+    (fault,) = stored.fsck(status=1)["faults"]
+    assert (fault["state"], fault["why"]) == ("corrupt", "there is a folder in its place")
+    assert stored.fsck("--repair")["ok"]
+    assert place.read_bytes() == bytes([0, 10]) * 3_000
+
+
 def test_what_is_only_on_the_remote_is_no_loss(stored: Stored) -> None:
     for name in ("e1", "e2"):
         stored.here(stored.digest(name)).unlink()
