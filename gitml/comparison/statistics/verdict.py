@@ -33,8 +33,8 @@ class Verdict(msgspec.Struct, frozen=True):
         goal: `max`, `min`, or empty: without a goal nothing is better or worse.
         min_effect: The smallest difference that matters, in the metric's unit; 0 for any.
         comparison: The numbers.
-        more_seeds: For `can't tell`: about how many more seeds each arm needs, or
-            `more than 100`; None when that isn't known.
+        more_seeds: For `can't tell`: about how many more seeds each arm needs for an even chance
+            of a verdict, or `more than 100`; None when that isn't known.
     """
 
     kind: Kind
@@ -214,7 +214,8 @@ def _sentence(
             f"better. Declare a goal for {metric} under metrics in gitml.yaml."
         )
     if isinstance(more, int):
-        advice = f"About {count(more, 'more seed')} each would settle a difference of this size."
+        seeds = count(more, "more seed")
+        advice = f"About {seeds} each would settle a difference of this size half of the time."
     else:
         advice = f"A difference of this size would need {more} more seeds each."
     return f"Can't tell: {step}, which may be noise ({how}). {advice}"

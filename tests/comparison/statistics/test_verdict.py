@@ -72,7 +72,8 @@ def test_noise_is_told_with_the_seeds_that_would_settle_it() -> None:
     found = verdict([0.97, 0.971, 0.969], [0.975, 0.963, 0.982])
     assert found.kind == "can't tell"
     assert isinstance(found.more_seeds, int)
-    assert f"About {found.more_seeds} more seeds each" in found.sentence
+    said = f"About {found.more_seeds} more seeds each would settle a difference of this size half"
+    assert said in found.sentence
 
 
 def test_five_runs_each_tell_how_often_one_beats_the_other() -> None:
