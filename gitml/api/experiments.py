@@ -5,13 +5,17 @@ from __future__ import annotations
 import datetime
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
 import msgspec
 
 from gitml.api.hints import hints_shown
-from gitml.errors import NotFoundError, UsageError
+from gitml.api.place import run_folder
+from gitml.errors import NotFoundError, RecordError, UsageError
+from gitml.execution.entry import load
+from gitml.execution.settings_note import read_note
 from gitml.values import NON_FINITE, Scalar
 
 if TYPE_CHECKING:
@@ -121,7 +125,8 @@ def experiments(
             print(one.name, one.params["lr"], one.metrics["accuracy"])
 
     Args:
-        study: Which study; the current branch's own by default.
+        study: Which study; by default that of the run in `gitml exp run`, elsewhere the current
+            branch's own.
         where: Expression that they match, such as `params.lr < 0.1 and status == completed`.
         all_studies: Those of every study.
         sort: Key to sort by, with `-` before it for the largest first: `-metrics.accuracy`.
@@ -147,7 +152,7 @@ def experiments(
             raise NotFoundError(f"There is no folder {os.fspath(folder)}.")
         listing = list_experiments(
             Path(folder),
-            study=study or "",
+            study=study or ("" if all_studies else _study_of_run(Path(folder))),
             all_studies=all_studies,
             where=where or "",
             sort=sort or "",
@@ -155,6 +160,20 @@ def experiments(
             hidden=hidden,
         )
     return Experiments(_experiments(listing.rows))
+
+
+def _study_of_run(folder: Path) -> str:
+    """Return the study of the run that asks; empty if it asks about another project, or is none.
+
+    In an isolated work tree there is no branch that says it.
+    """
+    run = run_folder()
+    note = None if run is None else read_note(run)
+    if run is None or note is None or not folder.resolve().is_relative_to(note[0].resolve()):
+        return ""
+    with suppress(RecordError):
+        return load(run).study
+    return ""
 
 
 def _experiments(rows: Iterable[Row]) -> Iterable[Experiment]:

@@ -75,6 +75,25 @@ def test_no_experiments_are_an_empty_frame() -> None:
     assert len(frame) == 0 and "name" in frame.columns
 
 
+ASKING = """
+import gitml
+gitml.log(accuracy=0.5)
+print("found", [one.name for one in gitml.experiments()])
+"""
+
+
+@pytest.mark.parametrize("isolated", [[], ["--isolated"]])
+def test_a_run_sees_the_study_that_it_will_be_recorded_on(
+    project: Project, isolated: list[str]
+) -> None:
+    project.write("train.py", ASKING)
+    command = ["exp", "run", "--study", "wide", *isolated, "--force"]
+    first = project.gitml(*command, "--name", "first")
+    assert "found []" in first.stdout
+    second = project.gitml(*command, "--name", "second")
+    assert "found ['first']" in second.stdout
+
+
 def test_numbers_that_are_not_finite_are_floats(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
