@@ -48,6 +48,18 @@ def test_a_report_of_a_study_is_written_where_one_stands(recorded: Project) -> N
     path.unlink()
 
 
+def test_the_report_of_a_comparison_says_how_to_make_it_again(recorded: Project) -> None:
+    best, other = recorded.json("exp", "list", "--study", "sweep", "--limit", "2")
+    names = [best["experiment"], other["experiment"]]
+    done = recorded.gitml("exp", "diff", *names, "--html", "a page.html")
+    assert "The report is a page.html." in done.stderr
+    assert "Git doesn't ignore a page.html" in done.stderr
+    path = recorded.root / "a page.html"
+    page = assert_sound(path.read_text(encoding="utf-8"))
+    assert f"gitml exp diff {' '.join(names)} --html 'a page.html'" in page.text
+    path.unlink()
+
+
 def test_the_history_of_each_run_becomes_a_curve(recorded: Project) -> None:
     found = gather(recorded.root, ["sweep"])
     assert [row.params["lr"] for row in found.rows] == [0.1, 0.2, 0.3]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from gitml.comparison.statistics.wording import spell
 from gitml.values import as_number
 from gitml.views import values
 from gitml.views.report.drawing import Axis, axis_over, box, dot, drawing, label, line, ticks
-from gitml.views.report.markup import Child, Markup, join, tag
+from gitml.views.report.markup import Child, Markup, join, tag, text
 from gitml.views.report.sides import colour, name, rounded, short, signed
 from gitml.views.report.tables import listing
 
@@ -21,6 +22,7 @@ _HEADLINES = {
     "practically the same": "They are practically the same.",
     "can't tell": "Can’t tell which is better.",
 }
+_MINUS = re.compile(r"(?<![\w.)-])-(?=\d)")
 _SINGLE = "One run each says nothing about noise."
 _REPEATS = {
     "identical": "The same experiment, run twice.",
@@ -46,7 +48,8 @@ def head(comparison: Comparison, titles: Sequence[str]) -> Markup:
     if len(titles) > 2:
         sentence = tag("p", _MANY, class_="sentence soft")
     if verdict is not None:
-        sentence = tag("p", _sentence(comparison, verdict, titles), class_="sentence")
+        said = _typeset(_sentence(comparison, verdict, titles))
+        sentence = tag("p", said, class_="sentence")
     return tag(
         "div",
         tag("p", eyebrow, class_="eyebrow"),
@@ -86,6 +89,11 @@ def _headline(comparison: Comparison, titles: Sequence[str]) -> list[Child]:
         leader = tag("span", titles[primary.best], class_=colour(primary.best))
         return [leader, f" has the best {primary.name}: {best}."]
     return [f"{len(titles)} experiments side by side."]
+
+
+def _typeset(said: str) -> Markup:
+    """Return a sentence with signs as a page has them, and no line that begins with `%`."""
+    return Markup(text(_MINUS.sub("−", said)).replace(" %", "&nbsp;%"))
 
 
 def _primary(comparison: Comparison) -> Metric | None:
@@ -204,10 +212,10 @@ def _tiles(verdict: Verdict, titles: Sequence[str]) -> Markup | None:
     ]
     if verdict.difference is not None:
         width = (verdict.interval[1] - verdict.interval[0]) / 2 if verdict.interval else 0.0
-        text = spell(abs(verdict.difference), width)
+        size = spell(abs(verdict.difference), width)
         sign = "+" if verdict.difference > 0 else "−" if verdict.difference else ""
         told = f"{short(titles[1])} minus {short(titles[0])}"
-        tiles.append(_tile("Difference", f"{sign}{text}", told))
+        tiles.append(_tile("Difference", f"{sign}{size}", told))
     if verdict.more_seeds is not None:
         more = verdict.more_seeds
         shown = f"about {more}" if isinstance(more, int) else str(more)
