@@ -18,7 +18,7 @@ from tests.views.report.pages import assert_sound, data_of
 def test_a_report_says_the_verdict_first_and_draws_its_interval() -> None:
     page = assert_sound(html(scenes.comparison()))
     assert (
-        "calm-fox is better. Accuracy is 0.0062 higher in calm-fox (95\u00a0% interval" in page.text
+        "calm-fox is better. Accuracy is 0.0062 higher in calm-fox (95 % interval" in page.text
     )
     drawn = [item["aria-label"] for item in page.all("svg") if "aria-label" in item]
     assert drawn[0] == (
