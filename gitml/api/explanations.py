@@ -68,19 +68,12 @@ def log_explanations(
     full = named(name, ".csv")  # before anything is made
     stem = full[: -len(".csv")].removesuffix(".npz")
     identifiers = example_ids(ids)
-    outputs = None
-    if hasattr(values, "base_values") and hasattr(values, "feature_names"):  # shap
-        features = values.feature_names if features is None else features
-        base_values = values.base_values if base_values is None else base_values
-        outputs = getattr(values, "output_names", None)
-        values = values.values
-    elif hasattr(values, "iloc") and features is None:
-        features = list(values.columns)
-    matrix = Matrix(_alone(values), "values")
+    given = _given(values, features, base_values)
+    matrix = Matrix(_alone(given.values), "values")
     check_lengths(identifiers, {"values": range(len(matrix))})
-    columns = None if features is None else _columns(listed(features, "features"), matrix, outputs)
+    columns = None if given.features is None else _columns(given, matrix)
     rows = first_rows(identifiers, _sameness(matrix), "two different explanations")
-    bases = None if base_values is None else _bases(base_values, matrix)
+    bases = None if given.base_values is None else _bases(given.base_values, matrix)
     table = _Table(identifiers, matrix, columns, bases, rows)
     if len(matrix) * matrix.width > _MOST_IN_CSV:
         path = write("explanations", named(stem, ".npz"), table.fill_npz)
@@ -141,6 +134,28 @@ class _Table(NamedTuple):
             yield [self.ids[row], *spelled(matrix.row(row), matrix.style)]
 
 
+class _Given(NamedTuple):
+    """What was handed over; an `Explanation` of shap taken apart."""
+
+    values: Any
+    features: Any
+    base_values: Any
+    outputs: Any = None  # their names
+
+
+def _given(values: Any, features: Any, base_values: Any) -> _Given:
+    if hasattr(values, "base_values") and hasattr(values, "feature_names"):  # shap
+        return _Given(
+            values.values,
+            values.feature_names if features is None else features,
+            values.base_values if base_values is None else base_values,
+            getattr(values, "output_names", None),
+        )
+    if hasattr(values, "iloc") and features is None:
+        features = list(values.columns)
+    return _Given(values, features, base_values)
+
+
 def _alone(values: Any) -> Any:
     """Return the attributions of the only input of a model.
 
@@ -157,9 +172,10 @@ def _alone(values: Any) -> Any:
     return values[0]
 
 
-def _columns(features: list[Any], matrix: Matrix, outputs: Any) -> list[str]:
-    inner = matrix.shape[1:]
-    names = [str(feature) for feature in features]
+def _columns(given: _Given, matrix: Matrix) -> list[str]:
+    inner, outputs = matrix.shape[1:], given.outputs
+    features = [str(feature) for feature in listed(given.features, "features")]
+    names = features
     if len(inner) == 2 and len(names) == inner[0] != matrix.width:
         known = [str(one) for one in outputs] if isinstance(outputs, list | tuple) else []
         ends = known if len(known) == inner[1] else [str(k) for k in range(inner[1])]
