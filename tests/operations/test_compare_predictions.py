@@ -185,7 +185,8 @@ def test_replicates_with_a_test_set_of_their_own_are_left_out_and_said(tmp_path:
     found = compared(tmp_path, texts, replicates=(("other", "nearly"), ("other",)))
     assert found.comparison is not None
     assert found.comparison.runs == (2, 1)
-    assert (found.comparison.left.shared, found.comparison.left.partial) == (96, 4)
+    left = found.comparison.left
+    assert (left.shared, left.partial, left.only_a, left.only_b) == (96, 4, 0, 0)
     assert "Of a, 1 replicate is left out here: tested on other examples." in found.notes
     assert "Of b, 1 replicate is left out here: tested on other examples." in found.notes
 

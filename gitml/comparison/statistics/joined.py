@@ -43,9 +43,9 @@ class Left(msgspec.Struct, frozen=True):
 
     Attributes:
         shared: Ids that are compared.
-        only_a: Ids that some run of A has and not every run of B.
-        only_b: Ids that some run of B has and not every run of A.
-        partial: Ids that some run of an arm has and others of the same arm don't.
+        only_a: Ids that some run of A has and none of B.
+        only_b: Ids that some run of B has and none of A.
+        partial: Ids that both arms have, but not in all of their runs.
         repeats: Rows that repeat another one, over all runs.
         contradictions: Ids that a run has more than once with different content.
         relabelled: Ids whose truth differs between runs.

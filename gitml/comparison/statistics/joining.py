@@ -151,9 +151,9 @@ def _shared_ids(runs: Sequence[_Run], many_a: int) -> tuple[list[str], dict[str,
         sides.append((some - contradictions, every - contradictions))
     (some_a, every_a), (some_b, every_b) = sides
     counts |= {
-        "only_a": len(some_a - every_b),
-        "only_b": len(some_b - every_a),
-        "partial": len((some_a - every_a) | (some_b - every_b)),
+        "only_a": len(some_a - some_b),
+        "only_b": len(some_b - some_a),
+        "partial": len((some_a & some_b) - (every_a & every_b)),
         "contradictions": len(contradictions),
     }
     return sorted(every_a & every_b), counts

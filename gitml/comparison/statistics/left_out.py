@@ -30,7 +30,7 @@ def notes_on(left: Left, estimates: Sequence[Estimate], names: tuple[str, str]) 
             "not on the other side and are left out."
         )
     for number, text in (
-        (left.partial, "not in all runs of the same side and left out"),
+        (left.partial, "not in all runs of both sides and left out"),
         (left.contradictions, "there more than once with different content and left out"),
         (left.relabelled, "labelled differently in different runs and left out"),
         (left.without_truth, "without a truth and left out"),

@@ -65,7 +65,7 @@ def test_ids_must_be_in_every_run_of_both_arms() -> None:
         [predictions({"b": (1, 1), "c": (1, 1)})],
     )
     assert list(found.ids) == ["b"]
-    assert (found.left.partial, found.left.only_a, found.left.only_b) == (1, 1, 1)
+    assert (found.left.partial, found.left.only_a, found.left.only_b) == (1, 1, 0)
 
 
 def test_repeated_rows_count_once() -> None:
