@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import shutil
 import subprocess
@@ -37,6 +38,8 @@ rows = []
 for item, label in zip(data["ids"].tolist(), data["labels"].tolist()):
     guess = (label + 1) % 10 if item in wrong else label
     rows.append([item, label, guess, 0.75, "left" if item < 60 else "right"])
+if kind == "half":
+    rows = rows[:50]
 random.Random(seed).shuffle(rows)
 header = ["id", "y_true", "y_pred", "score", "site"]
 if kind == "rowless":
@@ -95,6 +98,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, dict[str, l
     project = begun(tmp_path_factory.mktemp("predictions") / "project")
     names = {kind: [ran(project, kind, seed) for seed in (1, 2)] for kind in ("a", "b")}
     names["rowless"] = [ran(project, "rowless", 1)]
+    names["half"] = [ran(project, "half", 1)]
     return project, names
 
 
@@ -139,6 +143,18 @@ def test_predictions_are_joined_by_id_though_rows_are_shuffled(runs: Runs) -> No
     assert "no difference beyond chance" in text
     assert "7 predictions flipped: 3 now right, 4 now wrong." in text
     assert max(map(len, text.splitlines())) <= 80
+
+
+def test_another_test_set_is_said_above_the_metrics(runs: Runs) -> None:
+    project, names = runs
+    whole, half = names["a"][0], names["half"][0]
+    notes = json.loads(project.gitml("exp", "diff", whole, half, "--json").stdout)["notes"]
+    (said,) = (note for note in notes if "weren't tested on the same examples" in note)
+    assert "in predictions.csv, 50 examples are on one side alone" in said
+    text = project.gitml("exp", "diff", whole, half).stdout
+    assert text.index(said[:40]) < text.index("Metrics")
+    same = json.loads(project.gitml("exp", "diff", whole, names["b"][0], "--json").stdout)
+    assert not any("same examples" in note for note in same["notes"])
 
 
 def test_replicates_are_averaged_example_by_example(runs: Runs) -> None:
