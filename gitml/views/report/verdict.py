@@ -79,6 +79,8 @@ def _headline(comparison: Comparison, titles: Sequence[str]) -> list[Child]:
         return _ahead(comparison, titles) or [_SINGLE]
     if verdict is not None:
         return [_HEADLINES.get(verdict.kind, verdict.kind)]
+    if len({item.commit for item in comparison.experiments}) == 1:
+        return ["One experiment, compared with itself."]
     if not comparison.comparable:
         return ["Their metrics can’t be compared."]
     if comparison.level in _REPEATS:

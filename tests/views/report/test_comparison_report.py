@@ -17,9 +17,7 @@ from tests.views.report.pages import assert_sound, data_of
 
 def test_a_report_says_the_verdict_first_and_draws_its_interval() -> None:
     page = assert_sound(html(scenes.comparison()))
-    assert (
-        "calm-fox is better. Accuracy is 0.0062 higher in calm-fox (95 % interval" in page.text
-    )
+    assert "calm-fox is better. Accuracy is 0.0062 higher in calm-fox (95 % interval" in page.text
     drawn = [item["aria-label"] for item in page.all("svg") if "aria-label" in item]
     assert drawn[0] == (
         "accuracy: difference +0.0062, interval +0.0021 to +0.0103, differences within ± 0.001 "
@@ -247,3 +245,9 @@ def test_predictions_that_are_all_equal_have_no_empty_bar() -> None:
     shown = Contents(predictions=(msgspec.structs.replace(found, comparison=equal),))
     page = assert_sound(html(scenes.comparison(contents=shown)))
     assert "Both get the same examples right." in page.text
+
+
+def test_an_experiment_beside_itself_is_no_repeat() -> None:
+    one = scenes.comparison().experiments[0]
+    found = scenes.comparison(verdict=None, level="identical", experiments=(one, one))
+    assert "One experiment, compared with itself." in html(found)
