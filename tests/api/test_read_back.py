@@ -18,6 +18,7 @@ from gitml.comparison.statistics.attributions import Attributions, compare_attri
 from gitml.errors import ArtifactWarning
 from gitml.outputs.explanations_file import read_explanations
 from gitml.outputs.importance_file import read_importances
+from gitml.outputs.predictions_file import read_predictions
 from tests.api.made_files import run
 
 __all__ = ["run"]
@@ -43,6 +44,35 @@ def test_importances_are_read_as_they_were_given(logging: None, known: dict[str,
     assert list(found) == list(known)
     for name, value in known.items():
         assert found[name] == value or abs(value) > 1e150  # those are no numbers in comparisons
+
+
+def _words(alphabet: str) -> st.SearchStrategy[str]:
+    return st.text(alphabet, min_size=1, max_size=5).map(str.strip).filter(bool)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    ids=st.lists(_words("abé ,;\t|\"'"), min_size=1, max_size=5, unique=True),
+    classes=st.lists(_words("abé ,;\t|\"'"), min_size=2, max_size=3, unique=True),
+    data=st.data(),
+)
+def test_predictions_are_read_as_they_were_given(
+    logging: None, ids: list[str], classes: list[str], data: st.DataObject
+) -> None:
+    def column(values: st.SearchStrategy[str]) -> list[str]:
+        return data.draw(st.lists(values, min_size=len(ids), max_size=len(ids)))
+
+    truth, guess = (column(st.sampled_from(classes)) for _ in range(2))
+    places = column(_words('abé ,;\t|\r\n"'))
+    scores = np.full((len(ids), len(classes)), 1 / len(classes))
+    found = read_predictions(
+        gitml.log_predictions(
+            ids, truth, guess, scores, classes=classes, slices={"s;x": places}, groups=places
+        )
+    )
+    assert [list(one) for one in (found.ids, found.truth, found.predictions)] == [ids, truth, guess]
+    assert list(found.classes) == classes
+    assert list(found.slices["s;x"]) == list(found.groups or ()) == places
 
 
 @pytest.mark.parametrize("examples", [3, 3_000])
