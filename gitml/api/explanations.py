@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from gitml.api.cells import CsvFile, spelled
 from gitml.api.given import check_lengths, example_ids, listed, shape_of, unique, verb, warn
-from gitml.api.made import named, write
+from gitml.api.made import forget, named, write
 from gitml.api.matrices import Matrix
 from gitml.api.npz import Array, numbers, texts, write_npz
 from gitml.api.repeats import first_rows
@@ -76,11 +76,15 @@ def log_explanations(
     bases = None if given.base_values is None else _bases(given.base_values, matrix)
     table = _Table(identifiers, matrix, columns, bases, rows)
     if len(matrix) * matrix.width > _MOST_IN_CSV:
-        path = write("explanations", named(stem, ".npz"), table.fill_npz)
+        path = write("explanations", f"{stem}.npz", table.fill_npz)
+        forget("explanations", f"{stem}.csv")
     else:
-        path = write("explanations", named(stem, ".csv"), table.fill_csv)
-        if bases is not None:
-            write("tables", named(f"{stem}.base_values", ".csv"), table.fill_bases)
+        path = write("explanations", f"{stem}.csv", table.fill_csv)
+        forget("explanations", f"{stem}.npz")
+    if bases is not None and path.suffix == ".csv":
+        write("tables", f"{stem}.base_values.csv", table.fill_bases)
+    else:
+        forget("tables", f"{stem}.base_values.csv")
     odd = matrix.not_finite()
     if odd:
         said = f"{counted(odd, 'example')} of {path.name} {verb(odd, 'has', 'have')}"

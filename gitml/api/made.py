@@ -79,6 +79,20 @@ def write(kind: str, name: str, fill: Callable[[BinaryIO], None]) -> Path:
     return target
 
 
+def forget(kind: str, name: str) -> None:
+    """Remove what this process logged under a name, or a process that has ended.
+
+    Raises:
+        StorageError: if it can't be removed.
+    """
+    from gitml.storage.durable import disk_errors
+
+    top = writing_folder() / made.FOLDER
+    if (top / kind).is_dir():
+        with disk_errors(f"remove {kind}/{name}"), _lock(top):
+            _claimed(top, kind, name).unlink(missing_ok=True)
+
+
 def rank() -> int | None:
     """Return the rank of this process in a distributed run; None outside of one."""
     distributed = sys.modules.get("torch.distributed")

@@ -126,6 +126,20 @@ def test_the_suffix_of_the_name_is_that_of_the_format(run: Path) -> None:
         assert gitml.log_explanations([1], np.ones((1, 60_000)), name=name).name == "deep.npz"
 
 
+def test_a_second_call_replaces_the_first_whatever_its_size(run: Path) -> None:
+    def logged() -> list[str]:
+        paths = [path for path in (run / "made").rglob("*.*") if path.is_file()]
+        return sorted(path.name for path in paths if not path.name.startswith("."))
+
+    few, many = [[1.0]], np.ones((1, 60_000))
+    gitml.log_explanations([1], few, base_values=0.5)
+    assert logged() == ["explanations.base_values.csv", "explanations.csv"]
+    gitml.log_explanations([1], many, base_values=0.5)
+    assert logged() == ["explanations.npz"]
+    gitml.log_explanations([1], few)
+    assert logged() == ["explanations.csv"]
+
+
 def test_repeats_are_left_out_and_contradictions_are_named(run: Path) -> None:
     values = [[1.0, 2.0], [3.0, 4.0], [1.0, 2.0 + 1e-9]]
     assert len(rows_of(gitml.log_explanations(["a", "b", "a"], values))) == 3
