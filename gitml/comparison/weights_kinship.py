@@ -26,6 +26,9 @@ _NOISE = 5.0
 _CLEAR = 0.2
 # With so many matrices of a kind, the models are kin, though others began anew (a new head).
 _SOME = 0.25
+# Matrices that are merely the same may be constants (a table of positions) or word vectors that
+# somebody else trained; only a half of them says that the rest began together, too.
+_MANY = 0.5
 # Apart is said only where a correlation such as this one would have been seen.
 _SEEN = 0.5
 
@@ -48,8 +51,10 @@ def kinship(found: Iterable[Closeness]) -> Kinship:
     """Return whether models are related, judged by their matrices, or `unknown`."""
     found = list(found)
     compared = [item for item in found if not item.same]
-    akin = sum(item.same or item.correlation > max(_NOISE * item.chance, _CLEAR) for item in found)
-    if found and akin >= _SOME * len(found):
+    same = len(found) - len(compared)
+    near = sum(item.correlation > max(_NOISE * item.chance, _CLEAR) for item in compared)
+    enough = _SOME if near else _MANY
+    if found and same + near >= enough * len(found):
         return "related"
     if not compared:
         return "unknown"

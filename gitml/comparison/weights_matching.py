@@ -45,12 +45,12 @@ def match(first: Sequence[TensorSummary], second: Sequence[TensorSummary]) -> li
 
     Those of one name belong together; then those whose names differ by what wrappers add
     (`module.`, `_orig_mod.`); then, if that concerns at least half of a model, those whose names
-    differ by one prefix and that have one shape.
+    differ by one prefix and that have one shape; then those that hold the same numbers.
     """
     ours = {tensor.name: tensor for tensor in first}
     theirs = {tensor.name: tensor for tensor in second}
     known = {name: name for name in ours if name in theirs}
-    for rename in (_unwrapped, _prefixed):
+    for rename in (_unwrapped, _prefixed, _identical):
         left = [name for name in ours if name not in known]
         taken = set(known.values())
         right = [name for name in theirs if name not in taken]
@@ -58,7 +58,7 @@ def match(first: Sequence[TensorSummary], second: Sequence[TensorSummary]) -> li
             break
         needed = _MOST * min(len(ours), len(theirs))
         found = rename(left, right, ours, theirs)
-        if rename is _unwrapped or len(found) >= needed:
+        if rename is not _prefixed or len(found) >= needed:
             known |= found
     partners = set(known.values())
     pairs = [
@@ -114,6 +114,28 @@ def _prefixed(
         for name, other in renamed
         if other in free and theirs[other].shape == ours[name].shape
     }
+
+
+def _identical(
+    left: Collection[str], right: Collection[str], ours: Tensors, theirs: Tensors
+) -> dict[str, str]:
+    """Return the names of tensors that hold the same numbers, where only one on each side does."""
+    one, other = _by_content(left, ours), _by_content(right, theirs)
+    return {
+        names[0]: other[content][0]
+        for content, names in one.items()
+        if len(names) == len(other.get(content, ())) == 1
+    }
+
+
+def _by_content(names: Collection[str], tensors: Tensors) -> dict[object, list[str]]:
+    """Return the names by what they hold; what is one number throughout is left out."""
+    found: dict[object, list[str]] = {}
+    for name in names:
+        tensor = tensors[name]
+        if tensor.digest and tensor.deviation and tensor.elements > 1:
+            found.setdefault((tensor.digest, tensor.dtype, tensor.shape), []).append(name)
+    return found
 
 
 def _cuts(name: str) -> Iterator[tuple[str, str]]:

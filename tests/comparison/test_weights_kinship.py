@@ -92,8 +92,9 @@ def test_a_new_head_on_a_frozen_network_is_related(compare):
 @COMPARISONS
 def test_a_table_that_all_models_share_makes_no_kin(compare):
     table = torch.outer(torch.arange(64), 1 / torch.arange(1, 33)).sin()
-    one, other = ({**trained(convolutional, seed), "position": table} for seed in (0, 1))
-    assert compare(one, other).kinship == "independent"
+    for make in (convolutional, dense):
+        one, other = ({**trained(make, seed), "position": table} for seed in (0, 1))
+        assert compare(one, other).kinship == "independent"
     counted = {"0.num_batches_tracked": torch.tensor(60), "ids": torch.arange(512).reshape(1, 512)}
     one, other = ({"w": torch.randn(80, 80), **counted} for _ in range(2))
     assert compare(one, other).kinship == "independent"

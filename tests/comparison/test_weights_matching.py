@@ -48,6 +48,19 @@ def test_layers_that_only_look_alike_are_not_renamed():
     assert all("" in pair for pair in matched(model(*LAYERS), wider))
 
 
+def test_a_layer_with_the_same_numbers_under_another_name_was_renamed():
+    def layer(name: str, digest: str, deviation: float = 1.0) -> TensorSummary:
+        return TensorSummary(name, "F32", (3, 3), digest, deviation=deviation)
+
+    shared = model(*LAYERS)
+    one = [*shared, layer("old.weight", "x"), layer("old.bias", "zeros", 0.0), layer("p", "y")]
+    other = [*shared, layer("new.weight", "x"), layer("new.bias", "zeros", 0.0)]
+    found = matched(one, [*other, layer("q", "y"), layer("r", "y")])
+    assert ("old.weight", "new.weight") in found
+    # Zeros say nothing, and which of two copies is meant nobody knows.
+    assert {("old.bias", ""), ("", "new.bias"), ("p", ""), ("", "q"), ("", "r")} <= found
+
+
 @given(*[st.lists(names.map(".".join).filter(bool), unique=True)] * 2)
 def test_every_tensor_is_in_one_pair_and_equal_names_belong_together(one, other):
     pairs = match(model(*one), model(*other))
