@@ -83,7 +83,8 @@ def sides_of(
 
 def _pairs(arms: Sequence[Arm], role: str) -> list[tuple[Artifact, Artifact]]:
     """Return the artifacts of a role that both have, also where one has another file format."""
-    found, lone = [], ({}, {})  # type: tuple[dict[str, Artifact], dict[str, Artifact]]
+    found: list[tuple[Artifact, Artifact]] = []
+    lone: tuple[dict[str, Artifact], dict[str, Artifact]] = ({}, {})
     for one, other in pairs(arms, [role]):
         if one is not None and other is not None:
             found.append((one, other))
