@@ -106,7 +106,7 @@ def _join(files: Sequence[Path], target: Path, counting: int | None) -> list[str
     header: list[str] = []
     contradicting: dict[str, None] = {}
     end = None if counting is None else 1 + counting
-    csv.field_size_limit(_LONGEST_CELL)
+    usual = csv.field_size_limit(_LONGEST_CELL)
     try:
         for file in files:
             lines = _rows(file)
@@ -125,6 +125,8 @@ def _join(files: Sequence[Path], target: Path, counting: int | None) -> list[str
                 known.append(_line(row))
     except (csv.Error, UnicodeDecodeError):
         return None
+    finally:
+        csv.field_size_limit(usual)
     with target.open("w", encoding="utf-8", newline="") as text:
         text.write(_line(header))
         text.writelines(line for one in sorted(rows) for line in rows[one])

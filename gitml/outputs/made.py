@@ -4,7 +4,7 @@
 name at the same time, `made/<kind>/.parts/<name>/<label>` has what the others logged. A run that
 goes on starts an empty folder; what it logs replaces what was logged under that name before.
 
-Training scripts use this, so it imports nothing that isn't in the standard library.
+Training scripts use this, so it imports no library but Python's own.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from gitml.storage.paths import disguised
 
 if TYPE_CHECKING:
     from gitml.outputs.artifact import Role
@@ -36,6 +38,7 @@ LABEL = re.compile(
 _LONGEST_PART = 200
 _LONGEST = 800
 _DEEPEST = 16
+_TAKEN = (".git", "git~1", ".dvc")
 _DVC = (".dvc", "dvc.yaml", "dvc.lock")
 # Git can't check files of these names out on Windows.
 _DEVICES = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|\Z)", re.IGNORECASE)
@@ -65,6 +68,8 @@ def _why_no_part(part: str) -> str:
         return "it has a part with a blank at its edge, or a dot at its end"
     if len(os.fsencode(part)) > _LONGEST_PART:
         return f"it has a part of more than {_LONGEST_PART} bytes"
+    if disguised(part) in _TAKEN:
+        return "Git or DVC has a folder of this name"
     if part.lower().endswith(_DVC):
         return "DVC would take it for a file of its own"
     if _DEVICES.match(part):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import gitml
@@ -48,6 +48,8 @@ def test_names_that_lead_elsewhere_are_refused_and_leave_nothing(run: Path, name
 
 
 @given(st.text(max_size=30))
+@example("GIT~1")
+@example("ok/\uff0egit")
 def test_an_accepted_name_is_one_that_a_check_accepts(name: str) -> None:
     if not made.why_no_name(name):
         assert not why_unsafe(f".gitml/plots/{name}")

@@ -94,6 +94,7 @@ def test_without_dvc_a_large_file_is_not_lost_but_asks_for_it(run: Run) -> None:
 
 
 def test_parts_of_a_distributed_run_are_joined_by_id(run: Run) -> None:
+    limit = csv.field_size_limit()
     head = "id,y_true,y_pred,score\n"
     run.put("predictions/p.csv", head + 'c,1,1,0.5\n"a,1",0,1,0.25\n')
     run.put("predictions/.parts/p.csv/rank1", head + "b,1,0,0.75\nc,1,1,0.500001\n")
@@ -102,6 +103,7 @@ def test_parts_of_a_distributed_run_are_joined_by_id(run: Run) -> None:
     assert paths(stored) == [".gitml/predictions/p.csv"] and not stored.warnings
     expected = head + '"a,1",0,1,0.25\nb,1,0,0.75\nc,1,1,0.5\n'
     assert run.text(stored, ".gitml/predictions/p.csv") == expected
+    assert csv.field_size_limit() == limit
 
 
 def test_a_carriage_return_in_a_joined_row_reads_back(run: Run) -> None:
