@@ -55,7 +55,8 @@ def _seconds(ctx: click.Context, _parameter: click.Parameter, text: str | None) 
     type=click.IntRange(min=0),
     default=3,
     show_default=True,
-    help="Keep the best K of each study by its primary metric; the champion always is kept.",
+    help="Keep the best K of each study by its primary metric; the champion always is kept, and "
+    "all of a study whose best isn't known.",
 )
 @click.option(
     "--keep-last",
@@ -91,7 +92,7 @@ def _seconds(ctx: click.Context, _parameter: click.Parameter, text: str | None) 
     "--min-age",
     metavar="AGE",
     callback=_seconds,
-    help="Leave what was stored just now.  [default: 1h; 1d with --remote]",
+    help="Leave what was stored less than this ago.  [default: 1h; 1d with --remote]",
 )
 @click.option("--yes", is_flag=True, help="Remove without asking.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be removed.")

@@ -128,9 +128,11 @@ def described(
             f"If other projects use the remote {target.name}, they may need that."
         )
     if decision.uncertain:
+        count = len(decision.uncertain)
+        folders = "1 stored folder that is" if count == 1 else f"{count:,} stored folders that are"
         notes.append(
-            f"{len(decision.uncertain)} stored folders are needed whose lists of files nobody has "
-            "(gitml fsck names them); so what may be in them stays unless the remote has it."
+            f"Nobody has the list of files of {folders} needed (gitml fsck says which); so what "
+            "may be in there stays unless the remote has it."
         )
     return Forecast(
         place=target.name,

@@ -41,7 +41,7 @@ def headline(found: Checked) -> str:
     )
     wrong = [values.plural(count, one, many) for count, one, many in counts if count]
     if wrong:
-        return f"{looked}: {', '.join(wrong)}"
+        return f"{looked}:\n{', '.join(wrong)}"
     if found.unknown:
         return f"{looked}: it can't be told whether all is there"
     mended = sum(bool(fault.repaired) for fault in found.faults)
@@ -55,7 +55,7 @@ def render(found: Checked, *, width: int = 0, colour: bool = False) -> str:
     """Return the summary, then what is wrong and where it can be had."""
     faults = tuple(_row(fault) for fault in found.faults[:_SHOWN])
     sections = [
-        Section("", None, (headline(found), *_asides(found))),
+        Section("", None, (*headline(found).splitlines(), *_asides(found))),
         Section("objects", Table(_COLUMNS, faults), tuple(_more(len(found.faults), "object"))),
         Section("experiments", None, tuple(_troubles(found.troubles, colour=colour))),
         Section("besides", None, tuple(_problems(found.problems, colour=colour))),
