@@ -1,6 +1,8 @@
 """How far tensors of two models are apart, exactly: both are streamed, element by element.
 
-Pieces are compared by several threads, since numpy lets others run while it computes.
+One thread does it. Each step of numpy is so short that several would mostly wait for each other:
+two of them use twice the processor time and are no faster.
+
 The module needs numpy, so it is imported by the function that uses it.
 """
 
@@ -11,7 +13,6 @@ import math
 import mmap
 import os
 import sys
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from io import FileIO
 from pathlib import Path
@@ -24,12 +25,10 @@ from gitml.errors import StorageError
 from gitml.outputs.tensor_elements import Floats, decoder, is_decoded, is_double, sum_of_squares
 from gitml.outputs.tensor_layout import BITS
 from gitml.outputs.tensor_places import Place
-from gitml.storage.parallel import cores, in_threads
 
 # Two pieces and their difference stay in a core's own cache.
 _ELEMENTS = 1 << 16
-_AT_ONCE = 8 << 20
-_THREADS = 4  # each has two pieces in memory
+_AT_ONCE = 16 << 20
 _SMALL = 64 << 10
 _OPEN = 64
 _POPULATE_READ = 22  # MADV_POPULATE_READ of Linux 5.14
@@ -82,8 +81,8 @@ def differences(
 ) -> list[Difference | None]:
     """Return the difference of each pair, in order; None where a type isn't decoded (F4, F6).
 
-    Each file is read once, in the order of the first one's bytes. About 120 MB of memory are used
-    at most, whatever the size of the files and the number of cores.
+    Each file is read once, in the order of the first one's bytes. About 100 MB of memory are used
+    at most, whatever the size of the files.
 
     Args:
         pairs: Tensors of the same shape.
@@ -97,28 +96,19 @@ def differences(
     order = [number for number, pair in enumerate(pairs) if _comparable(*pair)]
     order.sort(key=lambda number: (str(pairs[number][0].path), pairs[number][0].offset))
     total = sum(place.entry.size for number in order for place in pairs[number])
-    squares = {number: known[number] if known else None for number in order}
-    pieces: dict[int, list[Difference]] = {number: [Difference()] for number in order}
-    work = [(number, *piece) for number in order for piece in _pieces(pairs[number])]
+    found: list[Difference | None] = [None] * len(pairs)
     done = 0
     compare = _Comparison()
     with _Files() as files:
-
-        def read(piece: tuple[int, int, int]) -> list[Difference]:
-            number, first, count = piece
-            one, other = (files.elements(place, first, count) for place in pairs[number])
-            return compare(pairs[number], one, other, measured=squares[number] is None)
-
-        for (number, _, count), piece in zip(
-            work, in_threads(read, work, min(cores(), _THREADS)), strict=True
-        ):
-            pieces[number] += piece
-            done += count * sum(_bytes(place.entry.dtype) for place in pairs[number])
-            if progress is not None:
-                progress(done, total)
-    found: list[Difference | None] = [None] * len(pairs)
-    for number in order:
-        found[number] = _completed(_joined(pieces[number]), squares[number])
+        for number in order:
+            squares = known[number] if known else None
+            pieces = [Difference()]
+            for one, other in _pieces(pairs[number], files):
+                pieces += compare(pairs[number], one, other, measured=squares is None)
+                done += one.nbytes + other.nbytes
+                if progress is not None:
+                    progress(done, total)
+            found[number] = _completed(_joined(pieces), squares)
     return found
 
 
@@ -139,13 +129,18 @@ def _bytes(dtype: str) -> int:
     return (32 if dtype == "C64" else BITS[dtype]) // 8
 
 
-def _pieces(pair: Pair) -> Iterator[tuple[int, int]]:
-    """Yield the first number of each piece of two tensors, and how many it has."""
+def _pieces(pair: Pair, files: _Files) -> Iterator[tuple[View, View]]:
+    """Yield the bytes of both tensors, the same elements at a time."""
     each = [_bytes(place.entry.dtype) for place in pair]
     count = pair[0].entry.size // each[0]
     step = _AT_ONCE // max(each)
     for first in range(0, count, step):
-        yield first, min(step, count - first)
+        length = min(step, count - first)
+        one, other = (
+            files.view(place.path, place.offset + first * size, length * size)
+            for place, size in zip(pair, each, strict=True)
+        )
+        yield one, other
 
 
 class _Files:
@@ -153,12 +148,11 @@ class _Files:
 
     Reading mapped bytes that the file has no more, or that the disk can't give, kills a process.
     So the file's length is looked at just before, and Linux is asked to bring the bytes in, which
-    fails with an error instead. Several threads may ask.
+    fails with an error instead.
     """
 
     def __init__(self) -> None:
         self._open: dict[Path, FileIO] = {}
-        self._lock = threading.Lock()
 
     def __enter__(self) -> _Files:
         return self
@@ -167,24 +161,16 @@ class _Files:
         for file in self._open.values():
             file.close()
 
-    def elements(self, place: Place, first: int, count: int) -> View:
-        """Return the bytes of so many numbers of a tensor.
+    def view(self, path: Path, offset: int, size: int) -> View:
+        """Return so many bytes of a file.
 
         Raises:
-            StorageError: if the file doesn't have them, or can't be read.
+            StorageError: if it doesn't have them, or can't be read.
         """
-        path, each = place.path, _bytes(place.entry.dtype)
-        offset, size = place.offset + first * each, count * each
         try:
-            found = None
-            with self._lock:  # until it is mapped, the file must stay open
-                file = self._file(path)
-                if os.fstat(file.fileno()).st_size >= offset + size:
-                    found = (_mapped if size > _SMALL else _copied)(file, offset, size)
-            if isinstance(found, mmap.mmap):
-                return _brought_in(found, size)
-            if found is not None:
-                return found
+            file = self._file(path)
+            if os.fstat(file.fileno()).st_size >= offset + size:
+                return _mapped(file, offset, size) if size > _SMALL else _copied(file, offset, size)
         except OSError as error:
             raise StorageError(f"{path} can't be read: {error.strerror or error}.") from error
         raise StorageError(
@@ -207,24 +193,20 @@ def _copied(file: FileIO, offset: int, size: int) -> View:
     return memoryview(data)
 
 
-def _mapped(file: FileIO, offset: int, size: int) -> mmap.mmap:
-    """Map bytes of a file, which are the last ones of the result."""
+def _mapped(file: FileIO, offset: int, size: int) -> View:
     lead = offset % mmap.ALLOCATIONGRANULARITY
-    return mmap.mmap(file.fileno(), lead + size, access=mmap.ACCESS_READ, offset=offset - lead)
-
-
-def _brought_in(room: mmap.mmap, size: int) -> View:
+    room = mmap.mmap(file.fileno(), lead + size, access=mmap.ACCESS_READ, offset=offset - lead)
     if sys.platform == "linux":
         try:
             room.madvise(_POPULATE_READ)
         except OSError as error:
             if error.errno != errno.EINVAL:  # which is what older kernels say
                 raise
-    return memoryview(room)[len(room) - size :]
+    return memoryview(room)[lead:]
 
 
-class _Comparison(threading.local):
-    """Compares pieces, with memory that each thread uses again and again."""
+class _Comparison:
+    """Compares pieces, with memory that is used again and again."""
 
     def __init__(self) -> None:
         self._single = np.empty(_ELEMENTS, np.float32)

@@ -107,7 +107,6 @@ def test_scalars_empty_tensors_and_whole_pieces(tmp_path, shape):
 def test_one_file_and_shards_are_compared_tensor_by_tensor(tmp_path, monkeypatch):
     monkeypatch.setattr(tensor_difference, "_AT_ONCE", 1 << 16)
     monkeypatch.setattr(tensor_difference, "_OPEN", 2)
-    monkeypatch.setattr(tensor_difference, "cores", lambda: 4)
     torch.manual_seed(0)
     one = {f"layers.{i}.w": torch.randn(100, 200 + i) for i in range(9)}
     other = {name: tensor + 0.1 for name, tensor in one.items()}
@@ -160,8 +159,7 @@ def test_tensors_at_odd_offsets_are_read(tmp_path):
     assert found.squares[2] == pytest.approx(numbers.double().square().sum().item(), rel=1e-6)
 
 
-def test_a_file_that_shrinks_or_vanishes_while_it_is_read_is_an_error(tmp_path, monkeypatch):
-    monkeypatch.setattr(tensor_difference, "_THREADS", 1)  # none is reading when it shrinks
+def test_a_file_that_shrinks_or_vanishes_while_it_is_read_is_an_error(tmp_path):
     names = [f"t{i}" for i in range(4)]
     for file in ("a", "b"):
         save_file({name: torch.ones(9_000_000) for name in names}, tmp_path / file)
@@ -191,12 +189,11 @@ def test_hostile_files_are_refused_before_anything_is_read(tmp_path):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_memory_is_bounded_however_large_the_files_are(tmp_path):
-    # 200 MB each, more than the whole process may use, however many cores there are.
+    # 200 MB each, more than the whole process may use.
     for name in ("a", "b"):
         save_file({f"t{i}": torch.rand(5_000_000) for i in range(10)}, tmp_path / name)
     code = (
         "import sys; from pathlib import Path\n"
-        "from gitml.outputs import tensor_difference; tensor_difference.cores = lambda: 64\n"
         "from gitml.outputs.tensor_difference import differences\n"
         "from gitml.outputs.tensor_places import places\n"
         "a, b = (places([Path(name)]) for name in sys.argv[1:])\n"
