@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gitml.config import Config
 from gitml.execution.trace import Interpreter
@@ -12,14 +14,15 @@ from gitml.git.objects import write_files
 from gitml.git.repository import Repository
 from gitml.operations.ledger import Ledger, StoredOutputs, is_text, is_utf8
 from gitml.operations.retained import Retained, left_out, retain
-from gitml.operations.weights_shelf import WeightsShelf
 from gitml.outputs.artifact import Artifact, Role
-from gitml.outputs.conversion import Converter
 from gitml.outputs.history import HistoryLine
 from gitml.outputs.receipts import FOLDER, Receipt, read_receipts
 from gitml.outputs.roles import role_of
 from gitml.storage.objects import store_file
 from gitml.storage.place import Storage
+
+if TYPE_CHECKING:
+    from gitml.operations.weights_shelf import WeightsShelf
 
 __all__ = ["Shelf", "StoredOutputs", "is_text"]
 
@@ -71,9 +74,10 @@ class Shelf:
         self._root = root
         self._prefix = f"{folder}/" if folder else ""
         self._config = config
-        self._converter = Converter(Path(interpreter.executable) if interpreter else None)
         self._ledger = Ledger(storage, root)
-        self._weights = WeightsShelf(self._ledger, root, config, staging, (run or staging) / FOLDER)
+        self._python = Path(interpreter.executable) if interpreter else None
+        self._staging = staging
+        self._made_by_api = (run or staging) / FOLDER
         self._receipts = read_receipts(run) if run is not None else []
         self._history = history
         self._isolated = isolated
@@ -102,10 +106,13 @@ class Shelf:
                 folders.setdefault(folder, role)
         for folder, role in folders.items():
             self._weights.put_folder(folder, role, self._receipts)
-        with self._converter:
+        try:
             for path in units:
                 if not _is_below(path, folders) and not self._retained.drops(path):
                     self._put(path)
+        finally:
+            if "_weights" in self.__dict__:
+                self._weights.close()
 
     def finish(self) -> StoredOutputs:
         """Write what goes into Git and return where everything is."""
@@ -126,6 +133,15 @@ class Shelf:
             self._ledger.texts,
             unstored,
             (*self._ledger.sentences(), *self._retained.warnings, *left),
+        )
+
+    @cached_property
+    def _weights(self) -> WeightsShelf:
+        """Where weights go; most runs of small projects have none, and then don't pay for it."""
+        from gitml.operations.weights_shelf import WeightsShelf
+
+        return WeightsShelf(
+            self._ledger, self._root, self._config, self._staging, self._made_by_api, self._python
         )
 
     def _saved_folders(self, paths: list[str]) -> dict[str, Receipt]:
@@ -189,7 +205,6 @@ class Shelf:
             self._weights.put_pickle(
                 path,
                 role,
-                self._converter,
                 weights=path not in left.no_weights,
                 checkpoint=path not in left.no_checkpoint,
             )

@@ -11,7 +11,6 @@ from gitml.background import begin
 from gitml.errors import StorageError
 from gitml.experiment.record import TENSORS_FOLDER
 from gitml.outputs.artifact import Artifact, Role
-from gitml.outputs.tensor_manifest import manifest, render
 from gitml.storage.objects import Stored
 from gitml.storage.place import Storage
 
@@ -105,6 +104,8 @@ class Ledger:
         """
         if not files:
             return lambda: ""
+        from gitml.outputs.tensor_manifest import manifest, render
+
         result = begin(lambda: render(manifest(files)))
 
         def place() -> str:

@@ -24,7 +24,6 @@ from gitml.operations.data import changed_pointers
 from gitml.operations.description import Findings, describe
 from gitml.operations.drift import drift_as_it_ran
 from gitml.operations.inputs_seen import inputs_as_seen
-from gitml.operations.made_files import with_made
 from gitml.operations.measurements import measure
 from gitml.operations.overlap import others_beside, refuse_conflicts
 from gitml.operations.partition import with_partition
@@ -33,6 +32,7 @@ from gitml.operations.plan import as_it_ran
 from gitml.operations.project import Project
 from gitml.operations.tree import experiment_tree
 from gitml.operations.written import Question, find_written
+from gitml.outputs import made
 from gitml.storage.guard import storing
 
 
@@ -123,7 +123,11 @@ def _look(project: Project, index: Index, entry: Entry, run: Run) -> Findings:
         isolated=run.isolated,
     )
     shelf.put_all(written.outputs)
-    stored = with_made(project, entry, shelf.finish())
+    stored = shelf.finish()
+    if made.folders(entry.path):
+        from gitml.operations.made_files import with_made
+
+        stored = with_made(project, entry, stored)
     stored = msgspec.structs.replace(stored, texts={**stored.texts, **lists})
     return Findings(plan, trace, seen, measured, stored)
 

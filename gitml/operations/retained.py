@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -15,10 +15,11 @@ from gitml.outputs.artifact import Artifact
 from gitml.outputs.history import HistoryLine
 from gitml.outputs.patterns import specificity
 from gitml.outputs.receipts import Receipt
-from gitml.outputs.retention import Member, choose
 from gitml.outputs.roles import role_of
-from gitml.outputs.series import unit_of
 from gitml.storage.durable import amount
+
+if TYPE_CHECKING:
+    from gitml.outputs.retention import Member
 
 _SHOWN = 4
 _PLAIN = ".safetensors"
@@ -151,6 +152,8 @@ def _dropped(
     rule = getattr(config.outputs.keep, role)
     if rule is None:
         return None
+    from gitml.outputs.retention import choose
+
     metric, goal = ranking(rule, config.metrics)
     choice = choose(list(series.members.values()), rule, history, metric, goal)
     if choice.why_not:
@@ -177,6 +180,9 @@ def _series(
     config: Config,
     receipts: Mapping[str, Receipt],
 ) -> list[Series]:
+    from gitml.outputs.retention import Member
+    from gitml.outputs.series import unit_of
+
     outputs = config.outputs
     globs = [name for name in (*outputs.weights, *outputs.checkpoints) if set("*?[") & set(name)]
     found: dict[str, Series] = {}
@@ -200,10 +206,10 @@ def _with(member: Member, path: Path, receipt: Receipt | None) -> Member:
         state = os.stat(path)
         time, size = max(member.time, state.st_mtime_ns), member.size + state.st_size
         return msgspec.structs.replace(member, time=time, size=size)
-    return Member(
-        member.unit,
-        max(member.time, receipt.time),
-        member.size + sum(file.size for file in receipt.files),
-        member.step if receipt.step is None else receipt.step,
-        {**member.metrics, **receipt.metrics},
+    return msgspec.structs.replace(
+        member,
+        time=max(member.time, receipt.time),
+        size=member.size + sum(file.size for file in receipt.files),
+        step=member.step if receipt.step is None else receipt.step,
+        metrics={**member.metrics, **receipt.metrics},
     )

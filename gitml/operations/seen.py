@@ -20,7 +20,7 @@ from gitml.inputs.settings import same
 from gitml.operations.candidate import compare_with
 from gitml.operations.plan import Plan
 from gitml.operations.project import Project
-from gitml.values import digest
+from gitml.values import Scalar, digest
 
 _CANDIDATES = 25
 _NEIGHBOURS = 200
@@ -79,7 +79,7 @@ def find_nearest(
     known = {row.commit for row in _candidates(index, plan)}
     outputs = index.output_paths()
     for place, row in enumerate(neighbours(index, plan, study)):
-        if row.commit in known:
+        if row.commit in known or _is_no_nearer(row, plan, verdict):
             continue
         try:
             found = _verify(project, index.record(row.commit), row, plan, outputs)
@@ -135,11 +135,7 @@ def _overlooked(index: Index, plan: Plan, candidates: Collection[Row]) -> list[R
     """Return recent experiments with the same settings and command that the digest didn't find."""
     known = {row.commit for row in candidates}
     command = digest([plan.reading.program, plan.folder])
-    counting = {
-        name: value
-        for name, value in plan.settings.items()
-        if not (name.startswith(PREFIX) and could_be_output(name, value))
-    }
+    counting = _sure(plan)
     found = [
         row
         for row in index.rows(limit=_NEIGHBOURS, hidden=True)
@@ -150,6 +146,27 @@ def _overlooked(index: Index, plan: Plan, candidates: Collection[Row]) -> list[R
         and all(same(row.params[name], value) for name, value in counting.items())
     ]
     return found[:_OVERLOOKED]
+
+
+def _sure(plan: Plan) -> dict[str, Scalar]:
+    """Return the settings that count whatever a run turns out to do."""
+    return {
+        name: value
+        for name, value in plan.settings.items()
+        if not (name.startswith(PREFIX) and could_be_output(name, value))
+    }
+
+
+def _is_no_nearer(row: Row, plan: Plan, verdict: Verdict) -> bool:
+    """Whether the settings alone say that an experiment isn't nearer than one that is near."""
+    if verdict.level != "near":
+        return False
+    differing = sum(
+        not same(row.params.get(name), value)
+        for name, value in _sure(plan).items()
+        if name not in plan.seeds
+    )
+    return differing >= max(1, sum(one.counts for one in verdict.differences))
 
 
 def _better(first: Verdict, second: Verdict) -> Verdict:

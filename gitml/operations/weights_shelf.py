@@ -48,16 +48,28 @@ class WeightsShelf:
         config: Says whether pickles are forbidden and files are sharded.
         staging: A folder for files that are made on the way.
         receipts: Folder of the run's receipts.
+        python: The Python that ran; it may have the torch that gitml's own lacks.
     """
 
     def __init__(
-        self, ledger: Ledger, root: Path, config: Config, staging: Path, receipts: Path
+        self,
+        ledger: Ledger,
+        root: Path,
+        config: Config,
+        staging: Path,
+        receipts: Path,
+        python: Path | None = None,
     ) -> None:
         self._ledger = ledger
         self._root = root
         self._config = config
         self._staging = staging
         self._receipts = receipts
+        self._converter = Converter(python)
+
+    def close(self) -> None:
+        """End the processes that take tensors out of pickles."""
+        self._converter.close()
 
     def put_folder(self, path: str, role: Role, receipts: Iterable[Receipt] = ()) -> None:
         """Store a folder as one; receipts tell which of its files needn't be read."""
@@ -88,15 +100,12 @@ class WeightsShelf:
         stored = store_file(self._ledger.storage_for(path), file, want_sha256=True)
         self._ledger.add(path, role, stored, tensors=tensors())
 
-    def put_pickle(
-        self, path: str, role: Role, converter: Converter, *, weights: bool, checkpoint: bool
-    ) -> None:
+    def put_pickle(self, path: str, role: Role, *, weights: bool, checkpoint: bool) -> None:
         """Store a pickle: its tensors as weights, and itself if it holds more than those.
 
         Args:
             path: Of the pickle.
             role: As declared, or by its name.
-            converter: Takes the tensors out of it.
             weights: Whether weights of it are to be stored.
             checkpoint: Whether it is to be stored if it is a checkpoint.
         """
@@ -107,7 +116,7 @@ class WeightsShelf:
             return
         name = self._converted_name(path)
         target = self._staging / "weights" / name
-        outcome = converter.convert(file, target)
+        outcome = self._converter.convert(file, target)
         if outcome.unsafe and self._config.pickles == "forbid":
             self._ledger.warnings.append(
                 f"{path} was not recorded: {outcome.reason}, and gitml.yaml forbids such pickles."

@@ -57,6 +57,11 @@ class Converter:
     def __init__(self, python: Path | None = None) -> None:
         self._processes = [TorchProcess(one) for one in _interpreters(python)]
 
+    def close(self) -> None:
+        """End the processes."""
+        for process in self._processes:
+            process.close()
+
     def __enter__(self) -> Converter:
         return self
 
@@ -66,8 +71,7 @@ class Converter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for process in self._processes:
-            process.close()
+        self.close()
 
     def convert(self, path: Path, destination: Path, *, timeout: float | None = None) -> Conversion:
         """Write the tensors of the pickle at `path` into the folder `destination`, as shards.

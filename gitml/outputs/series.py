@@ -11,17 +11,19 @@ from pathlib import PurePosixPath
 
 import msgspec
 
+from gitml.regex import lazy
+
 _STEPS = (
     "global_step|global-step|globalstep|steps|step|iterations|iteration|iters|iter|it"
     "|checkpoint|ckpt|update|batch"
 )
 _EPOCHS = "epochs|epoch|ep|e"
-_NAMED = re.compile(
+_NAMED = lazy(
     rf"(?<![A-Za-z0-9])(?:(?P<epochs>{_EPOCHS})|(?P<steps>{_STEPS}))[-_=. ]?(?P<number>\d+)"
     r"(?![0-9A-Za-z]|\.[0-9])",
     re.IGNORECASE,
 )
-_VALUE = re.compile(r"(?<=[=_-])-?[0-9]+\.[0-9]+(?:e[+-]?[0-9]+)?(?![0-9A-Za-z])", re.IGNORECASE)
+_VALUE = lazy(r"(?<=[=_-])-?[0-9]+\.[0-9]+(?:e[+-]?[0-9]+)?(?![0-9A-Za-z])", re.IGNORECASE)
 _TRAILING = re.compile(r"(?P<name>.*[-_.])?(?P<number>[0-9]+)")
 _PIECE_OF = re.compile(r"-[0-9]+-of-[0-9]+")
 
