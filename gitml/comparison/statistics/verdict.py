@@ -213,6 +213,11 @@ def _sentence(
             f"Can't tell which is better: {step} ({how}), but nothing says whether higher is "
             f"better. Declare a goal for {metric} under metrics in gitml.yaml."
         )
+    if not found.difference and not isinstance(more, int):
+        advice = f"min_effect of {metric} in gitml.yaml says which differences matter."
+        if min_effect:
+            advice = f"It would take {more} more seeds each to rule out {min_effect:g}."
+        return f"Can't tell: {step}, and either may be ahead ({how}). {advice}"
     if isinstance(more, int):
         seeds = count(more, "more seed")
         advice = f"About {seeds} each would settle a difference of this size half of the time."

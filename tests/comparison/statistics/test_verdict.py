@@ -97,6 +97,16 @@ def test_a_hopeless_difference_needs_more_than_a_hundred_seeds() -> None:
     assert "would need more than 100 more seeds each" in found.sentence
 
 
+def test_means_that_are_equal_ask_what_matters() -> None:
+    found = verdict([1.0, 2.0, 3.0], [1.0, 2.5, 2.5])
+    assert found.sentence.startswith(
+        "Can't tell: accuracy is the same in brave-otter on average, and either may be ahead ("
+    )
+    assert "min_effect of accuracy in gitml.yaml says which" in found.sentence
+    hopeless = verdict([1.0, 2.0, 3.0], [1.0, 2.5, 2.5], min_effect=0.01)
+    assert "more than 100 more seeds each to rule out 0.01" in hopeless.sentence
+
+
 def test_a_single_run_is_called_that_and_gets_no_number_of_seeds() -> None:
     found = verdict([0.97], HIGH)
     assert (found.kind, found.more_seeds) == ("single run", None)
