@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     )
 
 _BLANK = Cell("")
-_TONES: dict[bool | None, Tone] = {True: "good", False: "bad", None: ""}
 _WORDS = {True: "better", False: "worse", None: ""}
 _HEAD = (
     ("experiment", FIXED),
@@ -152,11 +151,11 @@ def _metrics(comparison: Comparison, titles: Sequence[str]) -> Section:
 
 
 def _verdict(row: Metric) -> list[Cell]:
+    """Return the difference of single runs; without a colour, since it may all be noise."""
     if row.change is None:
         return [_BLANK, _BLANK]
-    tone = _TONES[row.better]
     step = values.change(row.values[0], row.values[1])
-    return [Cell(step, row.change, tone), Cell(_WORDS[row.better], None, tone)]
+    return [Cell(step, row.change), _plain(_WORDS[row.better])]
 
 
 def _best(row: Metric, titles: Sequence[str]) -> str:

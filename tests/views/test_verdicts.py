@@ -51,3 +51,12 @@ def test_what_is_left_of_a_side_that_diverged_is_not_held_against_the_other() ->
     assert "0.500 ± 0.010 (2)" in shown
     assert "+0.4" not in shown
     assert "better" not in shown
+
+
+def test_replicates_that_tell_better_from_worse_are_coloured() -> None:
+    for better, code in ((True, "\x1b[32mbetter"), (False, "\x1b[31mworse")):
+        repeated = msgspec.structs.replace(BAD, not_finite=(0, 0), better=better)
+        row = msgspec.structs.replace(METRIC, name="acc", repeated=repeated)
+        found = made_comparison("A", "B", metrics=(row,), verdict=VERDICT)
+        assert code in sheet.text(comparison.sections(found), colour=True)
+        assert "\x1b" not in sheet.text(comparison.sections(found))

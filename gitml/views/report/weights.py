@@ -61,9 +61,13 @@ def _sentence(item: WeightsComparison) -> str:
 
 
 def _blocks(item: WeightsComparison, titles: Sequence[str]) -> Markup | None:
-    rows = item.blocks
+    # Of an unmeasured block nothing but its norms is known; of the others, only training counts.
+    rows = [row for row in item.blocks if row.relative is None or row.changed > row.statistics]
+    still = len(item.blocks) - len(rows)
+    said = f"In {values.plural(still, 'block')} only running statistics of normalisation changed."
+    about = tag("p", said, class_="soft") if still else None
     if not rows:
-        return None
+        return about
     measured = [row.relative for row in rows if _known(row.relative)]
     top = max((value for value in measured if value is not None), default=0.0)
     heads = [Head("block", sort=True), Head("parameters", numeric=True, sort=True)]
@@ -80,7 +84,9 @@ def _blocks(item: WeightsComparison, titles: Sequence[str]) -> Markup | None:
     ]
     largest = any(row.largest is not None for row in rows)
     lines = [_block(row, top if measured else None, largest) for row in rows]
-    return table("Blocks, the one that changed most first", heads, lines, first=_FIRST)
+    return join(
+        [table("Blocks, the one that changed most first", heads, lines, first=_FIRST), about]
+    )
 
 
 def _block(row: BlockChange, top: float | None, largest: bool) -> list[Cell | str]:

@@ -251,3 +251,12 @@ def test_an_experiment_beside_itself_is_no_repeat() -> None:
     one = scenes.comparison().experiments[0]
     found = scenes.comparison(verdict=None, level="identical", experiments=(one, one))
     assert "One experiment, compared with itself." in html(found)
+
+
+def test_blocks_of_which_only_statistics_changed_are_one_line() -> None:
+    found = held.weights()
+    still = msgspec.structs.replace(found.blocks[0], name="norm.1", relative=0.0, statistics=2)
+    item = msgspec.structs.replace(found, blocks=(*found.blocks, still))
+    page = assert_sound(html(scenes.comparison(contents=Contents(weights=(item,)))))
+    assert "In 1 block only running statistics of normalisation changed." in page.text
+    assert "norm.1" not in page.text
