@@ -55,7 +55,9 @@ format: $(STAMP)  ## let ruff mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# Compiled as an installer does it, and as the peers are.
 bench: $(STAMP) $(PEERS)  ## measure gitml against its peers
+	@$(BIN)/python -m compileall -q gitml
 	GITML_BENCH_PYTHON="$(CURDIR)/.venv-bench/bin/python" $(BIN)/python -m benchmarks
 
 # The peers live apart: their pins and gitml's need not agree.

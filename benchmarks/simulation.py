@@ -318,6 +318,10 @@ def replicate_table(repetitions: int) -> list[str]:
     return lines
 
 
+def _deviations(effect: float) -> str:
+    return f"{effect:g} {'deviation' if effect == 1 else 'deviations'}"
+
+
 def power_table(repetitions: int) -> list[str]:
     """Return the table of how often a true difference is found."""
     lines = [
@@ -329,7 +333,7 @@ def power_table(repetitions: int) -> list[str]:
         for many in (3, 5, 10, 15):
             right, wrong = power(many, effect, repetitions)
             cells.append(f"{right} (opposite {wrong})")
-        lines.append(f"| {effect:g} deviations | {' | '.join(cells)} |")
+        lines.append(f"| {_deviations(effect)} | {' | '.join(cells)} |")
     return lines
 
 
@@ -362,7 +366,7 @@ def _replicate_rows(repetitions: int, few: int) -> Iterable[Row]:
     yield same, "at most 2.5 %", wrongly_the_same(10, 1.5, repetitions)
     for many, effect in ((3, 1.0), (5, 0.8)):
         asked = (
-            f"{many} + {many} runs {effect:g} deviations apart, and the seeds that gitml asks for"
+            f"{many} + {many} runs {_deviations(effect)} apart, and the seeds that gitml asks for"
         )
         yield asked, "about 50 % are settled", settled(many, effect, repetitions)
     looks = "3 + 3 runs, then the seeds that gitml asks for, without a difference"
