@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from gitml.comparison.statistics.wording import count as counted
 from gitml.errors import RepositoryError
 from gitml.execution import journal
 from gitml.experiment.record import Record
@@ -22,6 +23,7 @@ from gitml.history.walk import walk
 from gitml.operations.fsck_values import GitProblem
 from gitml.operations.project import Project
 from gitml.storage.cache import STAGING, TEMPORARY, clear_leftovers
+from gitml.storage.durable import amount
 from gitml.storage.paths import shown
 from gitml.storage.place import Storage
 
@@ -159,7 +161,7 @@ def runs(project: Project) -> Iterator[GitProblem]:
         yield GitProblem(
             "left over",
             "warning",
-            f"{len(stale)} snapshots are kept for runs that have ended.",
+            f"{counted(len(stale), 'snapshot')} kept for runs that have ended.",
             "--repair lets go of them.",
         )
 
@@ -172,7 +174,7 @@ def leftovers(project: Project, storage: Storage | None) -> Iterator[GitProblem]
             yield GitProblem(
                 "left over",
                 "warning",
-                f"{count} half-written files ({size:,} bytes) were left by killed processes.",
+                f"Killed processes left {counted(count, 'half-written file')} ({amount(size)}).",
                 "--repair removes them.",
             )
     aside = _files_in(project.quarantine)
@@ -181,8 +183,8 @@ def leftovers(project: Project, storage: Storage | None) -> Iterator[GitProblem]
         yield GitProblem(
             "left over",
             "warning",
-            f"{len(aside)} corrupt objects ({size:,} bytes) were set aside.",
-            f"Delete them when nothing misses them: {project.quarantine}",
+            f"{counted(len(aside), 'corrupt object')} ({amount(size)}) set aside by --repair.",
+            f"To be deleted when nothing is missed: {project.quarantine}",
         )
 
 
