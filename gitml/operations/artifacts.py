@@ -77,7 +77,7 @@ class Shelf:
         self._ledger = Ledger(storage, root)
         self._python = Path(interpreter.executable) if interpreter else None
         self._staging = staging
-        self._made_by_api = (run or staging) / FOLDER
+        self._receipts_folder = (run or staging) / FOLDER
         self._receipts = read_receipts(run) if run is not None else []
         self._history = history
         self._isolated = isolated
@@ -141,7 +141,12 @@ class Shelf:
         from gitml.operations.weights_shelf import WeightsShelf
 
         return WeightsShelf(
-            self._ledger, self._root, self._config, self._staging, self._made_by_api, self._python
+            self._ledger,
+            self._root,
+            self._config,
+            self._staging,
+            self._receipts_folder,
+            self._python,
         )
 
     def _saved_folders(self, paths: list[str]) -> dict[str, Receipt]:
