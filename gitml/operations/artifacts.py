@@ -132,7 +132,8 @@ class Shelf:
             files,
             self._ledger.texts,
             unstored,
-            (*self._ledger.sentences(), *self._retained.warnings, *left),
+            (*self._ledger.sentences(), *self._retained.warnings),
+            tuple(left),
         )
 
     @cached_property

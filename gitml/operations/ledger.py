@@ -26,6 +26,7 @@ class StoredOutputs(msgspec.Struct, frozen=True):
         texts: Path in the experiment's tree → bytes that are still to be written to Git.
         unstored: Paths that the run wrote and that `outputs.keep` left on disk.
         warnings: Sentences that users should see.
+        notes: What else to say: that `outputs.keep` was followed.
     """
 
     artifacts: tuple[Artifact, ...] = ()
@@ -33,6 +34,7 @@ class StoredOutputs(msgspec.Struct, frozen=True):
     texts: dict[str, bytes] = {}
     unstored: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class Ledger:

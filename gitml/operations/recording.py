@@ -90,6 +90,8 @@ def _record(
     for warning in record.warnings:
         if warning not in run.plan.warnings:  # those were said before it ran
             say(f"warning: {warning}")
+    for note in stored.notes:
+        say(note)
     return Recorded(record, commit)
 
 

@@ -57,7 +57,7 @@ def _importances(
     moved = [row for row in comparison.moved if row.share_change][:_SHOWN]
     largest = max((max(row.share_a, row.share_b) for row in moved), default=0.0)
     rows = tuple(_moved(row, largest, plain=plain) for row in moved)
-    titles = ("feature", names[0], "", names[1], " ", "change", "rank")
+    titles = ("feature", names[0], "", names[1], " ", "points", "rank")
     keeps = (FIXED, FIXED, 60, FIXED, 61, 95, 90)
     columns = (
         Column(text, keep=keep, middle=place == 0, narrow=12 if text.strip() else _BAR)
@@ -79,7 +79,7 @@ def _moved(row: Moved, largest: float, *, plain: bool) -> tuple[Cell | Scalar, .
         Cell(bar(row.share_a, largest, _BAR, plain=plain), ""),
         Cell(_percent(row.share_b), row.share_b),
         Cell(bar(row.share_b, largest, _BAR, plain=plain), ""),
-        Cell(f"{'+' if step > 0 else '-'}{_percent(abs(step))}", step),
+        Cell(f"{'+' if step > 0 else '-'}{abs(step) * 100:.1f}", step),
         Cell(f"{_rank(row.rank_a)} → {_rank(row.rank_b)}", ""),
     )
 

@@ -206,7 +206,8 @@ def test_saved_folders_of_a_series_are_kept_by_their_steps(run: Run) -> None:
         run.save(f"w/epoch-{step * 10}", b"%d" % step, step=step)
     stored = run.store("w", rules=RULES, history=losses(3, 1, 2, 4))
     assert [item.path for item in stored.artifacts] == ["w/epoch-20", "w/epoch-40"]
-    (said,) = stored.warnings
+    (said,) = stored.notes
+    assert not stored.warnings
     assert said == (
         "2 of 4 w/epoch-* (4.2 MB) are not stored but left on disk, as outputs.keep says; "
         "stored: weights of epoch-20, epoch-40."
@@ -231,7 +232,7 @@ def test_metrics_of_the_receipt_count_and_an_isolated_run_says_what_is_gone(run:
         run.save(f"w/epoch-{step}", b"%d" % step, loss=loss)
     stored = run.store("w", rules=RULES, isolated=True)
     assert [item.path for item in stored.artifacts] == ["w/epoch-2", "w/epoch-3"]
-    assert "gone with its isolated work tree" in stored.warnings[0]
+    assert "gone with its isolated work tree" in stored.notes[0]
 
 
 def test_files_of_a_script_are_kept_by_their_names_and_a_whole_folder_is_taken_apart(

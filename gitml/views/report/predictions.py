@@ -130,7 +130,8 @@ def _facts(found: Agreement, compared: PredictionComparison, titles: Sequence[st
     ]
     if found.mcnemar is not None:
         p = found.mcnemar.p_value
-        facts.append(f"McNemar’s exact test: p {'= ' + rounded(p, 2) if p >= 0.001 else '< 0.001'}")
+        told = f"= {rounded(p, 2)}" if p >= 0.001 else "< 0.001"
+        facts.append(f"McNemar’s exact test of these two trainings: p {told}")
     return tag("p", f"Of {compared.left.shared:,} examples. {'; '.join(facts)}.", class_="soft")
 
 
