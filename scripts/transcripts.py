@@ -47,7 +47,7 @@ _MASKS = (
     (re.compile(rf"\b(?:{'|'.join(_ADJECTIVES)})-(?:{'|'.join(_NOUNS)})\b"), "<name>"),
     (re.compile(r"\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?Z?)?)?"), "<time>"),
     (re.compile(r"\b\d+(?:\.\d+)? (?:ms|s|min|h)\b"), "<time>"),
-    (re.compile(r"\b(?=[0-9a-f]*\d)[0-9a-f]{7,64}\b"), "<id>"),
+    (re.compile(r"\b[0-9a-f]{7,64}\b"), "<id>"),  # a few have no digit
     (re.compile(r"\b\d+(?:\.\d+)? (?:B|kB|MB|GB)\b"), "<size>"),
     (re.compile(r"[+-]?\b\d+(?:\.\d+(?:e-?\d+)?|e-?\d+)\b"), "<number>"),
     (re.compile(r"epoch(?:\s+[+-]?\d+)+"), "epoch <number>"),

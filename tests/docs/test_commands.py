@@ -39,7 +39,7 @@ def test_there_are_pages_with_commands() -> None:
 
 
 def test_what_changes_from_run_to_run_is_masked() -> None:
-    shown = "brave-otter completed in 5.2 s, recorded as cddb0b3 on exp/main\n"
+    shown = "brave-otter completed in 5.2 s, recorded as afcfabd on exp/main\n"
     printed = "witty-wren completed in 12 s, recorded as 0a12b3c on exp/main\n"
     assert transcripts.same(shown, printed)
     assert not transcripts.same(shown, printed.replace("completed", "failed"))
