@@ -13,7 +13,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint types layers format bench docs clean
+.PHONY: help venv compiled demo test lint types layers format bench docs clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /\1\t/' | \
@@ -35,10 +35,15 @@ $(STAMP): pyproject.toml $(CONSTRAINTS)
 	@touch $@
 	@echo "done: $(BIN)/gitml"
 
-demo: $(STAMP)  ## walk the main job in a temporary folder, and show it
+# As an installer does. Where Python is told to write no bytecode, every process that the tests start
+# would compile all of it again.
+compiled: $(STAMP)
+	@$(BIN)/python -m compileall -q gitml
+
+demo: compiled  ## walk the main job in a temporary folder, and show it
 	@PATH="$(CURDIR)/$(BIN):$$PATH" scripts/demo.sh
 
-test: $(STAMP) lint types layers  ## lint, types, layers, then every test
+test: lint types layers compiled  ## lint, types, layers, then every test
 	$(BIN)/python -m pytest -n $(WORKERS) -q
 
 lint: $(STAMP)  ## ruff: rules and formatting
@@ -55,9 +60,7 @@ format: $(STAMP)  ## let ruff mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Compiled as an installer does it, and as the peers are.
-bench: $(STAMP) $(PEERS)  ## measure gitml against its peers
-	@$(BIN)/python -m compileall -q gitml
+bench: compiled $(PEERS)  ## measure gitml against its peers
 	GITML_BENCH_PYTHON="$(CURDIR)/.venv-bench/bin/python" $(BIN)/python -m benchmarks
 
 # The peers live apart: their pins and gitml's need not agree.
