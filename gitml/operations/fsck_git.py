@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from gitml.comparison.statistics.wording import count as counted
 from gitml.errors import RepositoryError
 from gitml.execution import journal
 from gitml.experiment.record import Record
@@ -20,6 +19,7 @@ from gitml.history import database
 from gitml.history.branches import studies, study_of
 from gitml.history.index import Index, Row
 from gitml.history.walk import walk
+from gitml.inputs.examples import counted
 from gitml.operations.fsck_values import GitProblem
 from gitml.operations.project import Project
 from gitml.storage.cache import STAGING, TEMPORARY, clear_leftovers

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+from itertools import product
 from pathlib import Path
 
 import pytest
 
+from gitml.inputs.sameness import Difference
+from gitml.operations import seen
+from gitml.operations.check import CheckRequest, check
 from tests.conftest import Project
 
 TOP = Path(__file__).parents[2]
@@ -171,3 +175,41 @@ def test_a_forced_repeat_says_what_it_repeats(bare: Project) -> None:
     bare.write("train.py", "print('loss', 0.5)\n")
     bare.run("--name", "first")
     assert "identical: the same inputs as first" in bare.gitml("exp", "run", "--force").stderr
+
+
+def test_the_nearest_is_found_though_another_one_has_as_many_other_settings(bare: Project) -> None:
+    bare.write("gitml.yaml", "command: python train.py\nseeds: [seed]\n")
+    bare.write("params.yaml", "lr: 0.1\nwidth: 8\nseed: 1\n")
+    bare.write("train.py", "print('loss', open('params.yaml').read().count('1'))\n")
+    bare.run("--name", "same-code")
+    bare.write("train.py", "print('loss', 2 + len(open('params.yaml').read()))\n")
+    bare.run("--name", "other-code", "-S", "lr=0.2")
+    bare.write("train.py", "print('loss', open('params.yaml').read().count('1'))\n")
+    # The newer one comes first, and differs in a file, too.
+    answer = bare.json("check", "-S", "lr=0.3")
+    assert answer["level"] == "near"
+    assert answer["nearest"]["experiment"] == "same-code"
+
+
+def test_neighbours_that_are_not_compared_are_no_nearer(
+    bare: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bare.write("gitml.yaml", "command: python train.py\nseeds: [seed]\n")
+    bare.write("params.yaml", "lr: 0.1\nwidth: 8\nseed: 1\n")
+    bare.write("train.py", "print('loss', len(open('params.yaml').read()))\n")
+    for lr, width, seed in ((0.1, 8, 1), (0.2, 8, 2), (0.2, 9, 3), (0.4, 9, 1)):
+        bare.run("-S", f"lr={lr}", "-S", f"width={width}", "-S", f"seed={seed}")
+
+    def answers() -> list[tuple[str, str, tuple[Difference, ...]]]:
+        found = []
+        for lr, width in product((0.2, 0.3), (8, 9)):
+            settings = (f"lr={lr}", f"width={width}", "seed=9")
+            answer = check(CheckRequest(bare.root, overrides=settings))
+            assert answer.nearest is not None
+            found.append((answer.level, answer.nearest.experiment, answer.differences))
+        return found
+
+    pruned = answers()
+    monkeypatch.setattr(seen, "_is_no_nearer", lambda *_: False)
+    assert answers() == pruned
+    assert {level for level, _, _ in pruned} == {"near", "replicate"}
